@@ -1,0 +1,1 @@
+"""Batuta: a workflow orchestrator that runs Kestra flows."""
