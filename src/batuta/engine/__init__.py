@@ -1,0 +1,1 @@
+"""The state machine of executions: pure, total, deterministic (09 §5)."""

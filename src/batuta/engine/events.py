@@ -1,0 +1,168 @@
+"""What happened: the closed union of inputs to `step`. Each carries the instant at which it is taken in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from batuta.model.ids import ExecutionId, TaskRunId
+from batuta.model.instant import Instant
+from batuta.model.label import Labels
+from batuta.model.state import State
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    at: Instant
+
+
+class Created(Event, frozen=True, kw_only=True):
+    """The execution's row exists in state CREATED."""
+
+
+class TaskStarted(Event, frozen=True, kw_only=True):
+    """A worker took the job: the attempt is running."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    worker_id: str | None = None
+
+
+class ChildRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A task run made by a worker: a child of a WorkingDirectory, or a dynamic run (01 §5.5, §6.10)."""
+
+    task_id: str
+    state: State
+    started: Instant
+    ended: Instant
+    outputs: Mapping[str, Any] | None = None
+    dynamic: bool = False
+    value: str | None = None
+
+
+class TaskFinished(Event, frozen=True, kw_only=True):
+    """An attempt ended. `state` is SUCCESS, WARNING, FAILED, KILLED or SKIPPED (a task cache hit is SUCCESS)."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    """Number of the attempt, from 1; another than the running one makes the event stale."""
+    state: State
+    started: Instant | None = None
+    """When the attempt began, for an inline task that reports start and end at once."""
+    outputs: Mapping[str, Any] | None = None
+    labels: Labels | None = None
+    """Labels to merge into the execution's (Labels task)."""
+    variables: Mapping[str, Any] | None = None
+    """The execution's variables from now on (SetVariables, UnsetVariables)."""
+    exit_state: State | None = None
+    """The execution ends now in this state (Exit task)."""
+    children: tuple[ChildRun, ...] = ()
+    log_file: str | None = None
+    worker_id: str | None = None
+
+
+class AttemptLost(Event, frozen=True, kw_only=True):
+    """The worker that ran the attempt died."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    resubmit: bool = True
+    """False when the server's policy is not to run a lost attempt again: the attempt counts as failed."""
+
+
+class TimerFired(Event, frozen=True, kw_only=True):
+    timer_id: str
+
+
+class Rendered(Event, frozen=True, kw_only=True):
+    """The answer to `Render`: the values under the same names, or the problem that rendering met."""
+
+    request_id: str
+    values: Mapping[str, Any] = {}
+    problem: str | None = None
+
+
+class ChildStarted(Event, frozen=True, kw_only=True):
+    """A child execution exists, or could not be made (`problem`)."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    execution_id: ExecutionId | None = None
+    index: int | None = None
+    problem: str | None = None
+
+
+class ChildEnded(Event, frozen=True, kw_only=True):
+    """A child execution is finished, its afterExecution included."""
+
+    task_run_id: TaskRunId
+    execution_id: ExecutionId
+    state: State
+    outputs: Mapping[str, Any] | None = None
+    index: int | None = None
+    problem: str | None = None
+    """The child's outputs could not be rendered."""
+
+
+class Resumed(Event, frozen=True, kw_only=True):
+    """A person or task resumed a paused execution (01 §8.4)."""
+
+    task_run_id: TaskRunId | None = None
+    """The paused task run meant; the first one when None."""
+    inputs: Mapping[str, Any] = {}
+    by: str | None = None
+    to: State = State.RUNNING
+
+
+class PauseRequested(Event, frozen=True, kw_only=True):
+    """Running tasks finish, nothing new is scheduled (01 §8)."""
+
+
+class KillRequested(Event, frozen=True, kw_only=True):
+    cascade: bool = True
+    to: State = State.KILLED
+
+
+class SlotGranted(Event, frozen=True, kw_only=True):
+    """The execution may run, and is counted."""
+
+
+class SlotDenied(Event, frozen=True, kw_only=True):
+    """The flow's limit is reached."""
+
+    running: int
+    limit: int
+    behavior: str
+
+
+class Restarted(Event, frozen=True, kw_only=True):
+    """The rows were edited by `surgery` (restart, replay, mark): take up work again."""
+
+
+class StatusForced(Event, frozen=True, kw_only=True):
+    """A person set the state of the execution (01 §8, change-status, force-run, unqueue)."""
+
+    state: State
+
+
+class BreakpointResumed(Event, frozen=True, kw_only=True):
+    breakpoints: tuple[tuple[str, str | None], ...] = ()
+
+
+AnyEvent = (
+    Created
+    | TaskStarted
+    | TaskFinished
+    | AttemptLost
+    | TimerFired
+    | Rendered
+    | ChildStarted
+    | ChildEnded
+    | Resumed
+    | PauseRequested
+    | KillRequested
+    | SlotGranted
+    | SlotDenied
+    | Restarted
+    | StatusForced
+    | BreakpointResumed
+)
