@@ -50,6 +50,8 @@ class Leaf(Node, frozen=True, kw_only=True):
 
     inline: bool = False
     """Run by the executor inside the commit, never by a worker."""
+    placement: str = "worker"
+    """`inline`, `server` or `worker`; only `inline` matters to the engine."""
     timeout: Expression | None = None
     """Renders to a duration in ISO-8601; covers one attempt."""
     spec: Mapping[str, Any] = {}

@@ -1,0 +1,59 @@
+"""Builders through which control tasks describe themselves as nodes of the engine (08 §12)."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from batuta.engine.plan import (
+    AnyNode,
+    Choice,
+    Dag,
+    Each,
+    EachItem,
+    Leaf,
+    Loop,
+    Parallel,
+    Pause,
+    Retry,
+    Subflow,
+    WorkDir,
+)
+from batuta.engine.plan import Sequence as SequenceNode
+from batuta.model.ids import TaskId
+
+__all__ = [
+    "AnyNode",
+    "Choice",
+    "Dag",
+    "Each",
+    "EachItem",
+    "Leaf",
+    "Loop",
+    "NodeBuilder",
+    "Parallel",
+    "Pause",
+    "Retry",
+    "SequenceNode",
+    "Subflow",
+    "TaskId",
+    "WorkDir",
+]
+
+
+class NodeBuilder(Protocol):
+    """Compiles what is inside a control task."""
+
+    def branch(self, tasks: Sequence[Any] | None) -> tuple[TaskId, ...]:
+        """Compile a list of tasks and return the ids of those that are enabled."""
+        ...
+
+    def common(self, task: Any) -> dict[str, Any]:
+        """The arguments that every node has, from the properties that every task has."""
+        ...
+
+    def control(self, task: Any, main: Sequence[Any] | None) -> dict[str, Any]:
+        """`common`, and the `errors` and `finally` branches; `main` tells whether all its tasks are disabled."""
+        ...
+
+    def leaf(self, task_id: str, type_name: str, spec: dict[str, Any]) -> TaskId:
+        """Add a leaf that the author did not write (the parts of ForEachItem)."""
+        ...

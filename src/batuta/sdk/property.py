@@ -1,0 +1,43 @@
+"""Dynamic properties: literal or template in the flow, a typed value when the task runs (05 §1).
+
+`Property[T]` is `T` to the type checker and to `run`. A definition read from a flow holds whatever the author wrote;
+`batuta.sdk.rendering` makes the instance that runs, with every dynamic property rendered and converted to `T`.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import GetCoreSchemaHandler, ValidationInfo, ValidatorFunctionWrapHandler
+from pydantic_core import CoreSchema, core_schema
+
+T = TypeVar("T")
+
+RENDERED = "rendered"
+"""Key of the validation context: true when values are rendered and must have their declared types."""
+
+
+class Dynamic:
+    """Marker of a property that is rendered before the task runs."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.with_info_wrap_validator_function(_when_rendered, handler(source))
+
+
+class Unrendered(Dynamic):
+    """Marker of a property that the task renders itself, with variables of its own."""
+
+
+Property = Annotated[T, Dynamic()]
+"""Rendered and converted to `T` before `run`."""
+
+Lazy = Annotated[T, Unrendered()]
+"""Handed to `run` as the author wrote it; the task calls `ctx.render` when it is time."""
+
+
+def _when_rendered(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    context: Mapping[str, Any] | None = info.context
+    if context is not None and context.get(RENDERED):
+        return handler(value)
+    return value
