@@ -59,7 +59,7 @@ class Plugin(Definition):
     def __init_subclass__(
         cls,
         *,
-        type: str | None = None,  # noqa: A002 - the word of the flow's author
+        type: str | None = None,
         aliases: tuple[str, ...] = (),
         deprecated: bool = False,
         **kwargs: Any,
@@ -96,7 +96,7 @@ class TaskCache(Definition):
 class TaskBase(Plugin):
     """Properties of every task (01 §5.1, 05 §2)."""
 
-    id: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*\Z", min_length=1, max_length=256)
+    id: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1, max_length=256)
     description: str | None = None
     disabled: bool = False
     run_if: str | None = None
@@ -149,7 +149,7 @@ class Condition(Plugin):
 class Trigger(Plugin):
     """Properties of every trigger (04)."""
 
-    id: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*\Z", min_length=1, max_length=256)
+    id: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1, max_length=256)
     description: str | None = None
     disabled: bool = False
     conditions: list[Condition] | None = None
