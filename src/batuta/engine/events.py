@@ -37,6 +37,10 @@ class ChildRun(msgspec.Struct, frozen=True, kw_only=True):
     outputs: Mapping[str, Any] | None = None
     dynamic: bool = False
     value: str | None = None
+    task_run_id: TaskRunId | None = None
+    """The id under which the worker has logged; the engine makes the task run with it."""
+    attempt_state: State | None = None
+    """The attempt's own state, before allowFailure and allowWarning; None when there was no attempt (SKIPPED)."""
 
 
 class TaskFinished(Event, frozen=True, kw_only=True):
