@@ -1,0 +1,19 @@
+"""Reading YAML as Kestra reads it, with the place of every key and value (01 §1.6.1)."""
+
+from batuta.flow.yaml.reader import YamlError, YamlReading, read_yaml, try_read_yaml
+from batuta.flow.yaml.tree import Entry, ListNode, MapNode, Node, Path, Tree, path_text, walk
+
+__all__ = [
+    "Entry",
+    "ListNode",
+    "MapNode",
+    "Node",
+    "Path",
+    "Tree",
+    "YamlError",
+    "YamlReading",
+    "path_text",
+    "read_yaml",
+    "try_read_yaml",
+    "walk",
+]
