@@ -16,13 +16,13 @@ from batuta.model.ion.temporal import ANNOTATED, timestamp
 MAX_DEPTH = 200
 
 _SPACE = re.compile(r"(?:[ \t\r\n\f\v\ufeff]+|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
-_FAST_FIELD = re.compile(
-    r"""\s*(?:([A-Za-z_$][A-Za-z0-9_$]*)|"([^"\\\n]*)"|'([^'\\\n]+)')\s*:(?!:)""", re.ASCII
-)
-_FAST_SCALAR = re.compile(
-    r'\s*(?:"([^"\\\n]*)"|(-?(?:0|[1-9][0-9]*))(?=[,}\]\s])|(true|false|null)(?=[,}\]\s]))',
+_FAST_ENTRY = re.compile(
+    r"""\s*(?:([A-Za-z_$][A-Za-z0-9_$]*)|"([^"\\\n]*)"|'([^'\\\n]+)')\s*:\s*"""
+    r"""(?:"([^"\\\n]*)"|(-?(?:0|[1-9][0-9]*))|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?[eE][+-]?[0-9]+)"""
+    r"""|(-?(?:0|[1-9][0-9]*)\.[0-9]*)|(true|false|null))\s*([,}])""",
     re.ASCII,
 )
+"""A field with a simple value and what follows it: nearly all that our own files hold."""
 _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*", re.ASCII)
 _STRING = re.compile(r'"((?:[^"\\\n]|\\(?:.|\n))*)"', re.DOTALL)
 _SYMBOL = re.compile(r"'((?:[^'\\\n]|\\(?:.|\n))*)'", re.DOTALL)
@@ -207,21 +207,15 @@ class _Parser:
         text = self.text
         position += 1
         while True:
-            field = _FAST_FIELD.match(text, position)
-            if field is not None:
-                name = field[field.lastindex or 1]
-                position = field.end()
-            else:
-                position = self.skip(position)
-                if text.startswith("}", position):
-                    return result, position + 1
-                name, position = self._field_name(position)
-            scalar = _FAST_SCALAR.match(text, position)
-            if scalar is not None:
-                result[name] = _fast(scalar)
-                position = scalar.end()
-            else:
-                result[name], position = self.value(position, depth + 1)
+            while (entry := _FAST_ENTRY.match(text, position)) is not None:
+                position = entry.end()
+                if _enter(result, entry):
+                    return result, position
+            position = self.skip(position)
+            if text.startswith("}", position):
+                return result, position + 1
+            name, position = self._field_name(position)
+            result[name], position = self.value(position, depth + 1)
             position, closed = self._separator(position, "}")
             if closed:
                 return result, position
@@ -379,11 +373,21 @@ class _Parser:
         return (float("nan") if name == "nan" else name), end
 
 
-def _fast(match: re.Match[str]) -> Any:
-    index = match.lastindex
-    if index == 1:
-        return match[1]
-    return int(match[2]) if index == 2 else _CONSTANTS[match[3]]  # noqa: PLR2004 - groups of the pattern
+def _enter(result: dict[str, Any], entry: re.Match[str]) -> bool:
+    """Take a simple field into the struct; whether the struct ends behind it."""
+    word, quoted, symbol, text, integer, floating, decimal, constant, end = entry.groups()
+    name = word or symbol or quoted or ""
+    if text is not None:
+        result[name] = text
+    elif integer is not None:
+        result[name] = int(integer)
+    elif floating is not None:
+        result[name] = float(floating)
+    elif decimal is not None:
+        result[name] = Decimal(decimal)
+    else:
+        result[name] = _CONSTANTS[constant]
+    return end == "}"
 
 
 def _to_number(text: str) -> int | float | Decimal:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from batuta.model.ion.temporal import annotation_of, iso_text, write_timestamp, zoned_text
@@ -40,6 +41,7 @@ def _text(value: str) -> str:
     return f'"{_ESCAPED.sub(_escape, value)}"' if _ESCAPED.search(value) else f'"{value}"'
 
 
+@lru_cache(maxsize=4096)
 def _symbol(name: str) -> str:
     if _PLAIN.fullmatch(name):
         return name
