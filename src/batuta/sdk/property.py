@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo, ValidatorFunctionWrapHandler
 from pydantic_core import CoreSchema, core_schema
+from typing_extensions import override
 
 T = TypeVar("T")
 
@@ -26,7 +27,13 @@ class Dynamic:
 
 
 class Unrendered(Dynamic):
-    """Marker of a property that the task renders itself, with variables of its own."""
+    """Marker of a property that the task renders itself, with variables of its own: never checked against `T`."""
+
+    @override
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(_as_written, handler(source))
 
 
 Property = Annotated[T, Dynamic()]
@@ -40,4 +47,8 @@ def _when_rendered(value: Any, handler: ValidatorFunctionWrapHandler, info: Vali
     context: Mapping[str, Any] | None = info.context
     if context is not None and context.get(RENDERED):
         return handler(value)
+    return value
+
+
+def _as_written(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     return value
