@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import taxi
-from tests.e2e.batuta_server import BATUTA, Server, outputs_of, states_of
+from tests.e2e.batuta_server import BATUTA, STEP_SECONDS, Server, outputs_of, states_of
 from tests.e2e.examples import at_home, zoomcamp
 from tests.e2e.postgres import Postgres
 from tests.e2e.web_hosts import products
@@ -150,9 +151,10 @@ def sleep_through(folder: Path, fires: dict[str, datetime]) -> None:
 
 def scheduled(server: Server, trigger_id: str) -> dict[str, Any]:
     """The execution that this trigger started, when it has ended."""
-    for _ in range(200):
+    for _ in range(500):
         found = server.request("GET", "/executions/search", params={"size": "50"}).json()["results"]
         mine = [one for one in found if (one.get("trigger") or {}).get("id") == trigger_id]
         if mine:
             return server.wait(mine[0]["id"], seconds=60)
+        time.sleep(STEP_SECONDS)
     raise AssertionError(f"{trigger_id} started nothing:\n{server.output}")
