@@ -3,25 +3,33 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from batuta.engine.execution import Execution, TaskRun
 from batuta.model import codec
 from batuta.model.ids import TaskRunId
 from batuta.model.label import is_system
 from batuta.model.state import Histories
-from batuta.store.contract import Store
+from batuta.operations.executions import view_of
+from batuta.operations.services import Services
 from batuta.store.query import Filter, Op, Query
-from batuta.store.rows import LogRow, OutputRow
+from batuta.store.rows import ExecutionRow, LogRow
 
 MOST_LOGS = 10_000
 
 
-async def record_of(store: Store, execution: Execution) -> dict[str, Any]:
+async def record_of(services: Services, row: ExecutionRow) -> dict[str, Any]:
     """One execution with its task runs, their order, and the messages of its tasks."""
-    runs = [row.run for row in await store.executions.task_runs(execution.id)]
-    outputs = await store.executions.outputs(execution.id)
-    by_execution = (Filter("execution_id", Op.EQUALS, execution.id),)
-    logs = await store.journal.logs(Query(filters=by_execution, size=MOST_LOGS, total=False))
-    return {**header_of(execution), **_runs_of(runs, outputs), "logs": _logs_of(logs.rows, runs)}
+    view = await view_of(services, row)
+    runs = [found.run for found in view.runs]
+    by_execution = (Filter("execution_id", Op.EQUALS, row.execution.id),)
+    query = Query(filters=by_execution, size=MOST_LOGS, total=False)
+    logs = (await services.store.journal.logs(query)).rows
+    return {
+        **header_of(row.execution),
+        **_runs_of(runs, view.outputs),
+        "logs": _logs_of(logs, runs),
+    }
 
 
 def header_of(execution: Execution) -> dict[str, Any]:
@@ -48,9 +56,9 @@ def header_of(execution: Execution) -> dict[str, Any]:
     return plain
 
 
-def _runs_of(runs: Sequence[TaskRun], outputs: Sequence[OutputRow]) -> dict[str, Any]:
+def _runs_of(runs: Sequence[TaskRun], outputs: Mapping[TaskRunId, msgspec.Raw]) -> dict[str, Any]:
     paths = paths_of(runs)
-    values = {row.task_run_id: _values(row) for row in outputs}
+    values = {run_id: codec.decode(bytes(data)) for run_id, data in outputs.items()}
     return {
         "taskRuns": [_run(run, paths, values.get(run.id)) for run in runs],
         "order": [paths[run.id] for run in runs],
@@ -98,10 +106,6 @@ def _place(run: TaskRun, paths: Mapping[TaskRunId, str]) -> dict[str, Any]:
     if run.parent_id:
         place["parent"] = paths.get(run.parent_id)
     return place
-
-
-def _values(row: OutputRow) -> Any:
-    return codec.decode(row.data) if row.data is not None else row.uri
 
 
 def _logs_of(logs: Iterable[LogRow], runs: Sequence[TaskRun]) -> list[dict[str, Any]]:
