@@ -54,6 +54,26 @@ class NodeBuilder(Protocol):
         """`common`, and the `errors` and `finally` branches; `main` tells whether all its tasks are disabled."""
         ...
 
+    def spec(self, task: Any, *, without: Sequence[str] = ()) -> dict[str, Any]:
+        """The properties of a task as plain data, for the worker."""
+        ...
+
+    def outputs_read(self, task: Any, *, without: Sequence[str] = ()) -> frozenset[str] | None:
+        """Ids of the tasks whose outputs a task's templates name; None when that cannot be known."""
+        ...
+
+    def worker_group(self, task: Any) -> str | None: ...
+
+    def whole_number(self, value: Any) -> int:
+        """A limit that the engine needs before anything is rendered; 0 when the author wrote an expression."""
+        ...
+
+    def optional_number(self, value: Any) -> int | None: ...
+
+    def flag(self, value: Any) -> bool:
+        """A boolean, literal or text; false when the author wrote an expression."""
+        ...
+
     def leaf(self, task_id: str, type_name: str, spec: dict[str, Any]) -> TaskId:
         """Add a leaf that the author did not write (the parts of ForEachItem)."""
         ...

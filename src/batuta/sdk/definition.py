@@ -4,20 +4,33 @@ Every definition is a frozen pydantic model with camelCase names on the wire tha
 names its `type` (and aliases) in its class statement; the registry finds it by that text, never by its Python path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
+from batuta.model.state import State
 from batuta.sdk.property import Property
 
 if TYPE_CHECKING:
     from batuta.engine.plan import AnyNode
     from batuta.sdk.context import RunContext
     from batuta.sdk.control import NodeBuilder
+
+
+RESOLVE = "resolve"
+"""Key of the validation context: turns a type name into its class."""
 
 
 class Definition(BaseModel):
@@ -32,6 +45,34 @@ class Definition(BaseModel):
         defer_build=True,
         arbitrary_types_allowed=True,
     )
+
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+    """Older names of properties that the author may still use, and what they stand for."""
+
+
+class Format:
+    """Marks a text that must have a form: `duration`, `date-time`, `date`, `time`, `uri`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Deprecated:
+    """Marks a property that is accepted and reported as deprecated."""
+
+
+DurationText = Annotated[str, Format("duration")]
+"""ISO-8601 text such as `PT30S`."""
+DateTime = Annotated[str, Format("date-time")]
+TimeOfDay = Annotated[str, Format("partial-time")]
+LogLevel = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
+
+
+class Variant(Definition):
+    """An object whose `type` decides which of its properties may (false) and must (true) be written."""
+
+    VARIANTS: ClassVar[Mapping[str, Mapping[str, bool]]] = {}
+    DEPRECATED_VARIANTS: ClassVar[frozenset[str]] = frozenset()
 
 
 class Placement(StrEnum):
@@ -52,6 +93,8 @@ class Plugin(Definition):
     ALIASES: ClassVar[tuple[str, ...]] = ()
     DEPRECATED: ClassVar[bool] = False
 
+    _spec: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
     type: str
     version: str | None = None
 
@@ -68,29 +111,73 @@ class Plugin(Definition):
         if type is not None:
             cls.TYPE, cls.ALIASES, cls.DEPRECATED = type, aliases, deprecated
 
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The properties as the author wrote them, plugin defaults merged; empty when made by a program."""
+        return self._spec
 
-class Retry(Definition):
-    """01 §5.3; checked by the flow reader, compiled to `engine.plan.Retry`."""
+    @model_validator(mode="wrap")
+    @classmethod
+    def _choose_class(
+        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        """Make the class that `type` names where any plugin of a kind may stand."""
+        resolve: Callable[[str], type[Plugin]] | None = (info.context or {}).get(RESOLVE)
+        if resolve is None or not isinstance(value, Mapping):
+            return handler(value)
+        if cls.TYPE or not isinstance(value.get("type"), str):
+            made = handler(value)
+            made._spec = value  # noqa: SLF001 - its own class
+            return made
+        chosen = resolve(value["type"])
+        if not issubclass(chosen, cls):
+            raise ValueError(f"{value['type']} is no {cls.__name__}")  # noqa: TRY004 - pydantic reads ValueError
+        return chosen.model_validate(value, context=info.context)
+
+
+_RETRY_COMMON = {
+    "type": True,
+    "maxAttempts": False,
+    "maxDuration": False,
+    "warningOnRetry": False,
+    "behavior": False,
+}
+
+
+class Retry(Variant):
+    """01 §5.3; compiled to `engine.plan.Retry`."""
+
+    VARIANTS: ClassVar[Mapping[str, Mapping[str, bool]]] = {
+        "constant": {**_RETRY_COMMON, "interval": True},
+        "exponential": {
+            **_RETRY_COMMON,
+            "interval": True,
+            "maxInterval": True,
+            "delayFactor": False,
+        },
+        "random": {**_RETRY_COMMON, "minInterval": True, "maxInterval": True},
+    }
+    RENAMED: ClassVar[Mapping[str, str]] = {"maxAttempt": "maxAttempts"}
 
     type: str
-    interval: str | None = None
-    max_interval: str | None = None
-    min_interval: str | None = None
+    interval: DurationText | None = None
+    max_interval: DurationText | None = None
+    min_interval: DurationText | None = None
     delay_factor: float | None = None
     max_attempts: int | None = Field(default=None, ge=1)
-    max_duration: str | None = None
+    max_duration: DurationText | None = None
     warning_on_retry: bool = False
-    behavior: str = "RETRY_FAILED_TASK"
+    behavior: Literal["RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION"] = "RETRY_FAILED_TASK"
 
 
 class WorkerGroup(Definition):
-    key: str | None = None
-    fallback: str | None = None
+    key: Property[str] | None = None
+    fallback: Literal["FAIL", "WAIT", "CANCEL"] | None = None
 
 
 class TaskCache(Definition):
     enabled: bool
-    ttl: str | None = None
+    ttl: DurationText | None = None
 
 
 class TaskBase(Plugin):
@@ -101,10 +188,10 @@ class TaskBase(Plugin):
     disabled: bool = False
     run_if: str | None = None
     retry: Retry | None = None
-    timeout: Property[str] | None = None
+    timeout: Property[DurationText] | None = None
     allow_failure: bool = False
     allow_warning: bool = False
-    log_level: str | None = None
+    log_level: LogLevel | None = None
     log_to_file: bool = False
     worker_group: WorkerGroup | None = None
     task_cache: TaskCache | None = None
@@ -133,6 +220,9 @@ class Task(TaskBase):
 class ControlTask(TaskBase):
     """A task that only moves other tasks: it compiles to a node of the engine and never runs itself."""
 
+    ROLE: ClassVar[str] = "flowable"
+    """`flowable`, or `executable` for one that starts executions."""
+
     def compile(self, build: "NodeBuilder") -> "AnyNode":
         """The node of this task; `build` compiles its children."""
         raise TypeError(f"{type(self).__name__} declares no compile()")
@@ -154,9 +244,9 @@ class Trigger(Plugin):
     disabled: bool = False
     conditions: list[Condition] | None = None
     worker_group: WorkerGroup | None = None
-    log_level: str | None = None
+    log_level: LogLevel | None = None
     log_to_file: bool = False
-    stop_after: list[str] | None = None
+    stop_after: list[State] | None = None
     labels: Any = None
     fail_on_trigger_error: bool = False
     allow_concurrent: bool = False

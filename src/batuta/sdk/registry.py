@@ -4,6 +4,8 @@ A plugin package is named by an entry point of the group `batuta.plugins` and of
 
     TYPES = {"io.kestra.plugin.core.log.Log": "batuta.plugins.core.log:Log", …}
     ALIASES = {"io.kestra.core.tasks.log.Log": "io.kestra.plugin.core.log.Log", …}
+
+and, if it likes, a catalogue of types that it knows and does not run: `CATALOGUE = "package.with.json.files"`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,8 +13,11 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 
+from batuta.sdk.catalogue import Catalogue
 from batuta.sdk.definition import Plugin
 from batuta.sdk.errors import PluginError, UnknownTypeError
+from batuta.sdk.facts import TypeFacts, facts_of
+from batuta.sdk.unavailable import stand_in
 
 GROUP = "batuta.plugins"
 
@@ -24,6 +29,8 @@ class Registry:
         self._paths: dict[str, str] = {}
         self._aliases: dict[str, str] = {}
         self._classes: dict[str, type[Plugin]] = {}
+        self._catalogues: list[Catalogue] = []
+        self._facts: dict[str, TypeFacts] = {}
         self.failures: dict[str, str] = {}
         for package in packages:
             self._add_package(package)
@@ -41,10 +48,45 @@ class Registry:
 
     def canonical(self, type_name: str) -> str:
         """The type that an alias stands for; any other name unchanged."""
-        return self._aliases.get(type_name, type_name)
+        name = self._aliases.get(type_name)
+        if name is not None:
+            return name
+        if type_name in self._paths:
+            return type_name
+        for catalogue in self._catalogues:
+            name = catalogue.aliases.get(type_name)
+            if name is not None:
+                return name
+        return type_name
 
     def has(self, type_name: str) -> bool:
         return self.canonical(type_name) in self._paths
+
+    def knows(self, type_name: str) -> bool:
+        """Whether the type is installed, or at least in a catalogue."""
+        name = self.canonical(type_name)
+        return name in self._paths or self._catalogue_of(name) is not None
+
+    def facts(self, type_name: str) -> TypeFacts:
+        """What is known of a type: by its class, else by a catalogue. Raises as `get` does."""
+        name = self.canonical(type_name)
+        found = self._facts.get(name)
+        if found is None:
+            catalogue = None if name in self._paths else self._catalogue_of(name)
+            found = facts_of(self.get(name)) if catalogue is None else catalogue.facts(name)
+            self._facts[name] = found
+        return found
+
+    def definition(self, type_name: str) -> type[Plugin]:
+        """As `get`; a stand-in that keeps every property for a type that is only in a catalogue."""
+        name = self.canonical(type_name)
+        catalogue = None if name in self._paths else self._catalogue_of(name)
+        return self.get(name) if catalogue is None else stand_in(catalogue.kind(name))
+
+    def known(self) -> Iterator[str]:
+        """All types: installed ones and those of the catalogues."""
+        names = set(self._paths).union(*self._catalogues)
+        return iter(sorted(names))
 
     def get(self, type_name: str) -> type[Plugin]:
         """The class of a type or alias. Raises `UnknownTypeError`, or `PluginError` when it cannot be loaded."""
@@ -63,8 +105,9 @@ class Registry:
 
     def nearest(self, type_name: str) -> tuple[str, ...]:
         """Up to three known types that look alike, the nearest first."""
-        by_short = {name.rpartition(".")[2].lower(): name for name in self._paths}
-        close = get_close_matches(type_name, self._paths, n=3, cutoff=0.6)
+        names = list(self.known())
+        by_short = {name.rpartition(".")[2].lower(): name for name in names}
+        close = get_close_matches(type_name, names, n=3, cutoff=0.8)
         short = get_close_matches(type_name.rpartition(".")[2].lower(), by_short, n=2, cutoff=0.7)
         return tuple(dict.fromkeys([*close, *(by_short[name] for name in short)]))[:3]
 
@@ -76,11 +119,18 @@ class Registry:
             return
         self._paths.update(getattr(module, "TYPES", {}))
         self._aliases.update(getattr(module, "ALIASES", {}))
+        catalogue = getattr(module, "CATALOGUE", None)
+        if catalogue is not None:
+            self._catalogues.append(Catalogue(catalogue))
+
+    def _catalogue_of(self, name: str) -> Catalogue | None:
+        return next((catalogue for catalogue in self._catalogues if name in catalogue), None)
 
     def _load(self, name: str) -> type[Plugin]:
         path = self._paths.get(name)
         if path is None:
-            raise UnknownTypeError(name, nearest=self.nearest(name))
+            known = self._catalogue_of(name) is not None
+            raise UnknownTypeError(name, nearest=() if known else self.nearest(name), known=known)
         module_name, _, class_name = path.partition(":")
         try:
             plugin = getattr(import_module(module_name), class_name)

@@ -1,0 +1,1 @@
+"""Triggers of `io.kestra.plugin.core.trigger`."""

@@ -1,0 +1,62 @@
+"""What stands in for a type that Kestra has and this installation does not run."""
+
+from pydantic import ConfigDict
+from typing_extensions import override
+
+from batuta.sdk.context import RunContext
+from batuta.sdk.definition import Condition, Plugin, Task, TaskRunner, Trigger
+from batuta.sdk.errors import TaskError
+
+
+def unavailable_message(type_name: str) -> str:
+    return (
+        f"known to Kestra, not available in this installation: {type_name}; "
+        "install a plugin that provides it, or replace the task by one that runs here"
+    )
+
+
+class UnavailableTask(Task):
+    """Keeps whatever the author wrote; fails when it is run."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @override
+    async def run(self, ctx: RunContext) -> None:
+        raise TaskError(unavailable_message(self.type))
+
+
+class UnavailableTrigger(Trigger):
+    """Never fires."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class UnavailableCondition(Condition):
+    """Cannot be tested."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class UnavailableRunner(TaskRunner):
+    """Cannot execute anything."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class UnavailablePart(Plugin):
+    """Any other nested plugin object."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+STAND_INS: dict[str, type[Plugin]] = {
+    "task": UnavailableTask,
+    "trigger": UnavailableTrigger,
+    "condition": UnavailableCondition,
+    "taskRunner": UnavailableRunner,
+}
+
+
+def stand_in(kind: str) -> type[Plugin]:
+    """The class for a type of this kind."""
+    return STAND_INS.get(kind, UnavailablePart)
