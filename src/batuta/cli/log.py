@@ -1,0 +1,37 @@
+"""The server's own log: one line for each event, on standard error."""
+
+import logging
+import sys
+
+import structlog
+
+from batuta.cli.failure import CommandError
+
+_LEVELS = {
+    "TRACE": logging.DEBUG,
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARN": logging.WARNING,
+    "WARNING": logging.WARNING,
+    "ERROR": logging.ERROR,
+}
+
+
+def configure_logging(level: str) -> None:
+    """Once for each process. Raises `CommandError` for an unknown level."""
+    threshold = _LEVELS.get(level.upper())
+    if threshold is None:
+        raise CommandError(f"--log-level {level}: expected one of {', '.join(_LEVELS)}")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(stream=sys.stderr, level=max(threshold, logging.WARNING))

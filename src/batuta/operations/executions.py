@@ -1,0 +1,215 @@
+"""Executions as they are: read, search, follow, wait, delete (03 §8). `start` makes them, `control` moves them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import msgspec
+
+from batuta.engine.execution import Execution
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
+from batuta.operations.caller import Caller
+from batuta.operations.errors import NotFoundError
+from batuta.operations.query import EXECUTION, Condition, Page, Search, to_query
+from batuta.operations.services import Services
+from batuta.storage.layout import execution_path, to_uri
+from batuta.store.query import Filter, Op, Query, Sort
+from batuta.store.rows import ExecutionRow, OutputRow, TaskRunRow
+
+FIRST_SIGHT_SECONDS = 10.0
+"""How long a live view waits for an execution that does not exist yet (03 §5)."""
+IDLE_SECONDS = 3600.0
+"""A live view of an execution that does not move for so long is given up (03 §5)."""
+MIN_INTERVAL_SECONDS = 0.05
+"""Changes that come faster are shown together."""
+BATCH = 500
+
+
+class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution with all that the API shows of it. Outputs are JSON as it was stored."""
+
+    row: ExecutionRow
+    runs: Sequence[TaskRunRow] = ()
+    outputs: Mapping[TaskRunId, msgspec.Raw] = {}
+
+
+class ExecutionViews(msgspec.Struct, frozen=True):
+    views: Sequence[ExecutionView]
+    total: int
+
+
+class LatestExecution(msgspec.Struct, frozen=True):
+    flow: FlowKey
+    execution: Execution
+
+
+async def get(caller: Caller, services: Services, execution_id: ExecutionId) -> ExecutionView:
+    """Raises `NotFoundError`, also for what the caller may not see."""
+    return await view_of(services, await get_row(caller, services, execution_id))
+
+
+async def get_row(caller: Caller, services: Services, execution_id: ExecutionId) -> ExecutionRow:
+    row = await services.store.executions.get(execution_id)
+    if row is None or not is_visible(caller, row.execution):
+        raise NotFoundError
+    return row
+
+
+async def search(caller: Caller, services: Services, wanted: Search) -> ExecutionViews:
+    page = await services.store.executions.search(_query(caller, services, wanted))
+    return ExecutionViews([await view_of(services, row) for row in page.rows], page.total)
+
+
+async def of_flow(caller: Caller, services: Services, flow: FlowKey, *, page: Page) -> ExecutionViews:
+    """The executions of one flow, whatever their age, the newest first."""
+    if not caller.may_see(flow.namespace):
+        return ExecutionViews((), 0)
+    filters = [
+        Filter("tenant", Op.EQUALS, flow.tenant),
+        Filter("namespace", Op.EQUALS, flow.namespace),
+        Filter("flow_id", Op.EQUALS, flow.id),
+    ]
+    found = await services.store.executions.search(
+        Query(filters=filters, page=page.number, size=page.size)
+    )
+    return ExecutionViews([await view_of(services, row) for row in found.rows], found.total)
+
+
+async def latest(
+    caller: Caller, services: Services, flows: Sequence[FlowKey]
+) -> Sequence[LatestExecution]:
+    """The newest normal execution of each flow that has one (03 §8.12)."""
+    found = []
+    for flow in dict.fromkeys(flows):
+        if not caller.may_see(flow.namespace):
+            continue
+        filters = [
+            Filter("tenant", Op.EQUALS, flow.tenant),
+            Filter("namespace", Op.EQUALS, flow.namespace),
+            Filter("flow_id", Op.EQUALS, flow.id),
+            Filter("kind", Op.NOT_IN, ("TEST", "PLAYGROUND")),
+        ]
+        query = Query(filters=filters, sort=[Sort("start", descending=True)], size=1, total=False)
+        page = await services.store.executions.search(query)
+        found.extend(LatestExecution(flow, row.execution) for row in page.rows)
+    return found
+
+
+async def ids_of_query(
+    caller: Caller, services: Services, conditions: tuple[Condition, ...]
+) -> tuple[ExecutionId, ...]:
+    """All executions that a bulk request by query means, oldest id first."""
+    query = _query(caller, services, Search(conditions=conditions))
+    found: list[ExecutionId] = []
+    while True:
+        after = [Filter("id", Op.GREATER_THAN, found[-1])] if found else []
+        batch = msgspec.structs.replace(
+            query, filters=[*query.filters, *after], sort=[Sort("id")], size=BATCH, total=False
+        )
+        page = await services.store.executions.search(batch)
+        found.extend(row.execution.id for row in page.rows)
+        if len(page.rows) < BATCH:
+            return tuple(found)
+
+
+async def follow(
+    caller: Caller, services: Services, execution_id: ExecutionId
+) -> AsyncIterator[ExecutionView | None]:
+    """The execution now and after each change, the last time when it is over; None where nothing changed for a while.
+
+    Raises `NotFoundError` when it does not appear, `TimeoutError` when it does not move for an hour.
+    """
+    clock = services.clock
+    with services.feed.watch(execution_id) as watcher:
+        changed = clock.monotonic()
+        last: Execution | None = None
+        while not services.feed.is_closed:
+            row = await services.store.executions.get(execution_id, live=True)
+            if row is not None and not is_visible(caller, row.execution):
+                row = None
+            if row is not None and row.execution != last:
+                last, changed = row.execution, clock.monotonic()
+                yield await view_of(services, row)
+                if is_over(last):
+                    return
+                await asyncio.sleep(MIN_INTERVAL_SECONDS)
+            else:
+                _check_patience(execution_id, seen=last is not None, idle=clock.monotonic() - changed)
+                yield None
+            await watcher.changed()
+
+
+async def wait(caller: Caller, services: Services, execution_id: ExecutionId) -> ExecutionView:
+    """The execution when it is over, or as it stands when it does not move for an hour."""
+    latest_view: ExecutionView | None = None
+    try:
+        async for view in follow(caller, services, execution_id):
+            latest_view = view or latest_view
+    except TimeoutError:
+        return await get(caller, services, execution_id)
+    return latest_view or await get(caller, services, execution_id)
+
+
+async def delete(
+    caller: Caller,
+    services: Services,
+    execution_id: ExecutionId,
+    *,
+    logs: bool = True,
+    metrics: bool = True,
+    files: bool = True,
+) -> None:
+    """Remove the execution for good, with what the flags name (03 §8)."""
+    execution = (await get_row(caller, services, execution_id)).execution
+    await services.store.executions.delete([execution_id], logs=logs, metrics=metrics)
+    if files:
+        path = execution_path(execution.flow.namespace, execution.flow.id, execution_id)
+        await services.storage.delete_by_prefix(execution.flow.tenant, to_uri(path))
+
+
+def is_over(execution: Execution) -> bool:
+    """Ended, its afterExecution included. Wants the live task runs."""
+    return execution.state.is_terminal and not execution.runs
+
+
+def is_visible(caller: Caller, execution: Execution) -> bool:
+    return execution.flow.tenant == caller.tenant and caller.may_see(execution.flow.namespace)
+
+
+async def view_of(services: Services, row: ExecutionRow) -> ExecutionView:
+    execution = row.execution
+    runs = await services.store.executions.task_runs(execution.id)
+    outputs = await services.store.executions.outputs(execution.id) if runs else ()
+    return ExecutionView(
+        row=row,
+        runs=runs,
+        outputs={output.task_run_id: await _data(services, row, output) for output in outputs},
+    )
+
+
+async def _data(services: Services, row: ExecutionRow, output: OutputRow) -> msgspec.Raw:
+    """Long outputs are files; the API always expands them (03 §6.6)."""
+    if output.data is not None:
+        return msgspec.Raw(output.data)
+    if output.uri is not None:
+        try:
+            return msgspec.Raw(await services.storage.read(row.execution.flow.tenant, output.uri))
+        except FileNotFoundError:
+            return msgspec.Raw(b"null")
+    return msgspec.Raw(b"{}")
+
+
+def _check_patience(execution_id: ExecutionId, *, seen: bool, idle: float) -> None:
+    if not seen and idle > FIRST_SIGHT_SECONDS:
+        raise NotFoundError(f"Execution '{execution_id}' not found.")
+    if idle > IDLE_SECONDS:
+        raise TimeoutError
+
+
+def _query(caller: Caller, services: Services, wanted: Search) -> Query:
+    return to_query(
+        caller,
+        EXECUTION,
+        wanted,
+        now=services.clock.now(),
+        system_namespace=services.settings.system_namespace,
+    )

@@ -1,0 +1,27 @@
+"""What operations and roles work with: one frozen value, made by `cli.wiring` and by tests."""
+
+from dataclasses import dataclass
+
+from batuta.operations.caller import MAIN_TENANT
+from batuta.operations.feed import Feed
+from batuta.operations.plans import PlanCache
+from batuta.operations.settings import Settings
+from batuta.operations.system import Clock, Ids
+from batuta.sdk.registry import Registry
+from batuta.storage.contract import Storage
+from batuta.store.contract import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Roles learn of new work through `store.changes`; nobody needs to be woken by hand."""
+
+    store: Store
+    storage: Storage
+    registry: Registry
+    clock: Clock
+    ids: Ids
+    settings: Settings
+    plans: PlanCache
+    feed: Feed
+    tenant: str = MAIN_TENANT
