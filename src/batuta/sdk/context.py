@@ -39,6 +39,10 @@ class TaskLog(Protocol):
     def error(self, message: str) -> None: ...
     def write(self, level: str, message: str, *, at: Instant | None = None) -> None: ...
 
+    async def drain(self) -> None:
+        """Wait while the log is behind: for tasks that pass on what somebody else writes."""
+        ...
+
 
 class Metrics(Protocol):
     """05 §7. Timers are in seconds."""

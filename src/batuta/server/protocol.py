@@ -248,14 +248,16 @@ class FrameReader:
 def read_by_worker(body: bytes) -> ToWorker:
     """Raises `ProtocolError`."""
     try:
-        return _to_worker.decode(body)
+        message: ToWorker = _to_worker.decode(body)
     except msgspec.MsgspecError as error:
         raise ProtocolError(f"not a message to a worker: {error}") from error
+    return message
 
 
 def read_by_server(body: bytes) -> ToServer:
     """Raises `ProtocolError`."""
     try:
-        return _to_server.decode(body)
+        message: ToServer = _to_server.decode(body)
     except msgspec.MsgspecError as error:
         raise ProtocolError(f"not a message to a server: {error}") from error
+    return message

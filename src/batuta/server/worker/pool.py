@@ -1,0 +1,321 @@
+"""Jobs of this server's own worker process: started for the first job, stopped when idle, replaced when it dies.
+
+    none ──submit──► starting ──Ready──► running ──idle──► none
+                        │                   │
+                        └──── it dies ──────┴──► its jobs are lost; none, or starting when jobs wait
+
+Everything happens on one event loop. Each job is answered exactly once: by `finished` or by `lost`.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, assert_never
+
+import msgspec
+import structlog
+
+from batuta.model.instant import MINUTE, SECOND, Instant, Micros
+from batuta.model.state import State
+from batuta.operations.system import Clock
+from batuta.server.protocol import (
+    Answer,
+    Ask,
+    Job,
+    JobFinished,
+    JobStarted,
+    KillJob,
+    LogLine,
+    LogLines,
+    MetricLine,
+    MetricLines,
+    Ping,
+    Pong,
+    Ready,
+    Setup,
+    ToServer,
+)
+from batuta.server.worker.gateway import fault_of
+from batuta.server.worker.process import WorkerProcess
+
+_MAX_FAILED_STARTS = 3
+_JOBS_PER_PROCESSOR = 8
+"""01 §10: as many worker threads for each processor."""
+_KILL_SECONDS = 5.0
+"""Beyond the grace, for a worker that was told to leave."""
+
+log = structlog.get_logger(__name__)
+
+
+class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
+    setup: Setup
+    capacity: int = 0
+    """Jobs at once; 0 means eight for each processor."""
+    idle: Micros = MINUTE
+    """How long the process stays without a job."""
+    grace: Micros = 5 * MINUTE
+    """How long running jobs may go on when the pool is closed."""
+    liveness: Micros = 45 * SECOND
+    """Silence after which a process with jobs counts as dead and is killed."""
+    hidden: tuple[str, ...] = ("SECRET_", "KESTRA_CONFIGURATION")
+    """Prefixes of environment variables that tasks must not see."""
+
+
+class WorkerEvents(Protocol):
+    """Implemented by whoever owns the jobs. Called on the event loop, in the order of the worker's messages."""
+
+    def started(self, job: Job, message: JobStarted) -> None: ...
+
+    async def logs(self, job: Job, lines: Sequence[LogLine]) -> None:
+        """Awaited before more is read from the worker."""
+        ...
+
+    def metrics(self, job: Job, lines: Sequence[MetricLine]) -> None: ...
+    def finished(self, job: Job, message: JobFinished) -> None: ...
+
+    def lost(self, job: Job) -> None:
+        """The worker died with it, or the pool was closed before it ended."""
+        ...
+
+    async def ask(self, job: Job, operation: str, arguments: Mapping[str, Any]) -> Any:
+        """Answer a request; the errors of `gateway.fault_of` reach the task."""
+        ...
+
+
+class WorkerPool:
+    def __init__(self, options: PoolOptions, *, events: WorkerEvents, clock: Clock) -> None:
+        self._options = options
+        self._events = events
+        self._clock = clock
+        self._capacity = options.capacity or _JOBS_PER_PROCESSOR * (os.cpu_count() or 1)
+        self._waiting: deque[Job] = deque()
+        self._running: dict[str, Job] = {}
+        self._killed: set[str] = set()
+        self._process: WorkerProcess | None = None
+        """The one that takes jobs; one that was told to leave is only in `_alive`."""
+        self._alive: set[WorkerProcess] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._heard = 0.0
+        self._failed_starts = 0
+        self._was_ready = False
+        self._is_closed = False
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    @property
+    def load(self) -> int:
+        """Jobs that run or wait."""
+        return len(self._running) + len(self._waiting)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    def submit(self, job: Job) -> None:
+        """Run it as soon as there is room. Returns at once."""
+        if self._is_closed:
+            self._events.lost(job)
+            return
+        self._waiting.append(job)
+        self._pump()
+
+    def warm(self) -> None:
+        """Have a process ready for jobs that are about to come."""
+        if not self._is_closed and self._process is None:
+            self._start()
+            self._rest_when_idle()
+
+    def kill(self, job_id: str) -> None:
+        """A waiting job ends KILLED without having run; unknown ones are ignored."""
+        if job_id in self._running and self._process is not None:
+            self._killed.add(job_id)
+            self._process.send(KillJob(job_id=job_id))
+            return
+        for job in self._waiting:
+            if job.id == job_id:
+                self._waiting.remove(job)
+                self._end(job, State.KILLED)
+                return
+
+    async def close(self) -> None:
+        """Let running jobs go on for the grace, then end the process; what has not ended is lost."""
+        self._is_closed = True
+        self._stop_idle_timer()
+        while self._waiting:
+            self._events.lost(self._waiting.popleft())
+        if self._process is not None:
+            self._process.stop(self._options.grace if self._running else 0)
+        waiting = self._options.grace / SECOND + _KILL_SECONDS
+        await self._settle(waiting)
+        for process in self._alive:
+            process.kill()
+        await self._settle(None)
+
+    async def _settle(self, seconds: float | None) -> None:
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+
+    def _pump(self) -> None:
+        """Hand out waiting jobs while there is room."""
+        if self._waiting:
+            self._stop_idle_timer()
+            if self._process is None:
+                self._start()
+        while self._waiting and self._process is not None and len(self._running) < self._capacity:
+            job = self._waiting.popleft()
+            self._running[job.id] = job
+            self._process.send(job)
+
+    def _start(self) -> None:
+        self._was_ready = False
+        self._heard = self._clock.monotonic()
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(self._options.hidden)
+        }
+        process = WorkerProcess(self._options.setup, receive=self._receive, environment=environment)
+        self._process = process
+        self._alive.add(process)
+        self._spawn(self._supervise(process))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _supervise(self, process: WorkerProcess) -> None:
+        watch = asyncio.get_running_loop().create_task(self._watch(process))
+        code: int | str
+        try:
+            code = await process.run()
+        except OSError as error:
+            code = str(error)
+        finally:
+            watch.cancel()
+        self._gone(process, code)
+
+    async def _watch(self, process: WorkerProcess) -> None:
+        """Kill a process that is there and does not answer."""
+        liveness = self._options.liveness / SECOND
+        while True:
+            await asyncio.sleep(liveness / 3)
+            if not self._running:
+                self._heard = self._clock.monotonic()
+            elif self._clock.monotonic() - self._heard > liveness:
+                log.error("worker.silent", pid=process.pid, seconds=liveness)
+                process.kill()
+                return
+            else:
+                process.send(Ping())
+
+    def _gone(self, process: WorkerProcess, code: int | str) -> None:
+        self._alive.discard(process)
+        if self._process is not process:
+            return
+        self._process = None
+        if not self._was_ready:
+            self._failed_starts += 1
+        if code != 0:
+            log.warning("worker.died", pid=process.pid, code=code, jobs=len(self._running))
+        lost, self._running = self._running, {}
+        for job in lost.values():
+            if job.id in self._killed:
+                self._end(job, State.KILLED)
+            else:
+                self._events.lost(job)
+        self._killed.clear()
+        if self._failed_starts >= _MAX_FAILED_STARTS:
+            self._give_up(code)
+        elif not self._is_closed:
+            self._pump()
+
+    def _give_up(self, code: int | str) -> None:
+        """Whatever waits cannot be run; the next job is a new try."""
+        self._failed_starts = 0
+        while self._waiting:
+            job = self._waiting.popleft()
+            self._end(job, State.FAILED, error=f"The worker process cannot be started: {code}")
+
+    async def _receive(self, message: ToServer) -> None:
+        self._heard = self._clock.monotonic()
+        match message:
+            case Ready():
+                self._was_ready = True
+                self._failed_starts = 0
+            case Pong():
+                return
+            case Ask():
+                self._spawn(self._answer(message, self._process))
+            case JobStarted() | LogLines() | MetricLines() | JobFinished():
+                job = self._running.get(message.job_id)
+                if job is not None:
+                    await self._hand_on(job, message)
+            case _:
+                assert_never(message)
+
+    async def _hand_on(
+        self, job: Job, message: JobStarted | LogLines | MetricLines | JobFinished
+    ) -> None:
+        match message:
+            case JobStarted():
+                self._events.started(job, message)
+            case LogLines():
+                await self._events.logs(job, message.lines)
+            case MetricLines():
+                self._events.metrics(job, message.lines)
+            case JobFinished():
+                del self._running[job.id]
+                self._killed.discard(job.id)
+                self._events.finished(job, message)
+                self._pump()
+                self._rest_when_idle()
+            case _:
+                assert_never(message)
+
+    async def _answer(self, question: Ask, process: WorkerProcess | None) -> None:
+        job = self._running.get(question.job_id)
+        if job is None or process is None:
+            return
+        try:
+            value = await self._events.ask(job, question.operation, question.arguments)
+            process.send(Answer(id=question.id, value=value))
+        except Exception as error:
+            process.send(Answer(id=question.id, fault=fault_of(error)))
+
+    def _end(self, job: Job, state: State, *, error: str | None = None) -> None:
+        """Answer for a worker that cannot."""
+        now: Instant = self._clock.now()
+        self._events.finished(
+            job,
+            JobFinished(
+                job_id=job.id,
+                worker_id=self._options.setup.worker_id,
+                state=state,
+                started=now,
+                ended=now,
+                error=error,
+            ),
+        )
+
+    def _rest_when_idle(self) -> None:
+        if not self._running and not self._waiting and not self._is_closed:
+            self._stop_idle_timer()
+            loop = asyncio.get_running_loop()
+            self._idle_timer = loop.call_later(self._options.idle / SECOND, self._rest)
+
+    def _stop_idle_timer(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+
+    def _rest(self) -> None:
+        """Idle for long enough: let the process go. A job that comes now gets a new one."""
+        process, self._process = self._process, None
+        if process is not None and not self._running:
+            process.stop(0)
