@@ -10,23 +10,22 @@ from batuta.model import codec
 from batuta.model.ids import TaskRunId
 from batuta.model.label import is_system
 from batuta.model.state import Histories
-from batuta.operations.executions import view_of
+from batuta.operations.executions import ExecutionView
 from batuta.operations.services import Services
 from batuta.store.query import Filter, Op, Query
-from batuta.store.rows import ExecutionRow, LogRow
+from batuta.store.rows import LogRow
 
 MOST_LOGS = 10_000
 
 
-async def record_of(services: Services, row: ExecutionRow) -> dict[str, Any]:
+async def record_of(services: Services, view: ExecutionView) -> dict[str, Any]:
     """One execution with its task runs, their order, and the messages of its tasks."""
-    view = await view_of(services, row)
     runs = [found.run for found in view.runs]
-    by_execution = (Filter("execution_id", Op.EQUALS, row.execution.id),)
+    by_execution = (Filter("execution_id", Op.EQUALS, view.row.execution.id),)
     query = Query(filters=by_execution, size=MOST_LOGS, total=False)
     logs = (await services.store.journal.logs(query)).rows
     return {
-        **header_of(row.execution),
+        **header_of(view.row.execution),
         **_runs_of(runs, view.outputs),
         "logs": _logs_of(logs, runs),
     }
