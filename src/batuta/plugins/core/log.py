@@ -1,0 +1,53 @@
+"""`core.log.Log`."""
+
+from typing import Any
+
+from pydantic import Field
+from typing_extensions import override
+
+from batuta.plugins.core.level import Level
+from batuta.sdk import Placement, Property, RunContext, Task, TaskError
+
+
+class Log(
+    Task,
+    type="io.kestra.plugin.core.log.Log",
+    aliases=("io.kestra.core.tasks.log.Log",),
+    placement=Placement.INLINE,
+):
+    """Write text to the log of the execution.
+
+    # What it does
+    Logs one message, or each message of a list in order. A text of several lines stays one entry.
+
+    # Example
+    ```yaml
+    - id: hello
+      type: io.kestra.plugin.core.log.Log
+      level: WARN
+      message:
+        - "Hello {{ inputs.name }}"
+        - "from {{ flow.id }}"
+    ```
+
+    # Outputs
+    None.
+    """
+
+    message: Property[str | list[str]] = Field(
+        description="A text, or a list of texts: one entry for each."
+    )
+    level: Property[Level] = Field(default=Level.INFO, description="The level of the entries.")
+
+    @override
+    async def run(self, ctx: RunContext) -> None:
+        for entry in _entries(self.message):
+            ctx.log.write(self.level, entry)
+
+
+def _entries(message: Any) -> list[str]:
+    if isinstance(message, str):
+        return [message]
+    if isinstance(message, list):
+        return [str(entry) for entry in message]
+    raise TaskError(f"Invalid message type '{type(message).__name__}'")

@@ -1,0 +1,1 @@
+"""Tasks over files of internal storage."""
