@@ -31,7 +31,7 @@ class Verdict:
 CHECKS = (
     Check("types", ("mypy", "--no-error-summary")),
     Check("imports", ("lint-imports",)),
-    Check("rules", ("python", "-m", "pytest", "-q", "-x", "--no-header", "tests/architecture")),
+    Check("rules", ("python", "-m", "pytest", "-q", "--no-header", "tests/architecture")),
     Check("lint", ("ruff", "check", "--quiet", ".")),
     Check("format", ("ruff", "format", "--quiet", "--check", "--diff", ".")),
 )

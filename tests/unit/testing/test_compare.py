@@ -4,9 +4,11 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from batuta.testing.conformance.compare import compare
 from batuta.testing.conformance.text import differences, is_same_text
+from tests.strategies import plain_values
 
 RECORD: dict[str, Any] = {
     "state": "SUCCESS",
@@ -144,3 +146,13 @@ def test_texts_match_placeholders_and_json(expected: str, text: str, same: bool)
 )
 def test_values_compare_as_plain_data(expected: Any, value: Any, same: bool) -> None:
     assert (list(differences(expected, value)) == []) is same
+
+
+@given(plain_values())
+def test_every_value_is_the_same_as_itself(value: Any) -> None:
+    assert list(differences(value, deepcopy(value))) == []
+
+
+@given(plain_values(), plain_values())
+def test_sameness_does_not_depend_on_the_side(left: Any, right: Any) -> None:
+    assert bool(list(differences(left, right))) is bool(list(differences(right, left)))
