@@ -41,6 +41,8 @@ class Render(Command, frozen=True, kw_only=True):
     """Keep the types of single expressions (02 §2.3)."""
     types: Mapping[str, str] | None = None
     """Names that are flow outputs, with the declared type: the answer is converted as an input is (01 §3)."""
+    items: str | None = None
+    """What `taskrun.items` is: the address of a ForEachItem batch."""
 
 
 class SetTimer(Command, frozen=True, kw_only=True):
@@ -77,6 +79,18 @@ class KillChild(Command, frozen=True, kw_only=True):
     execution_id: ExecutionId
 
 
+class KillChildren(Command, frozen=True, kw_only=True):
+    """Kill every execution that this ForEachItem started and that has not ended."""
+
+    task_run_id: TaskRunId
+
+
+class RestartChildren(Command, frozen=True, kw_only=True):
+    """Restart every FAILED execution of this ForEachItem; each is answered with `ChildEnded` when it ends again."""
+
+    task_run_id: TaskRunId
+
+
 class RequestSlot(Command, frozen=True, kw_only=True):
     """Answered with `SlotGranted` or `SlotDenied`; a queued execution is granted its slot later."""
 
@@ -111,6 +125,8 @@ AnyCommand = (
     | ClearTimer
     | StartChild
     | KillChild
+    | KillChildren
+    | RestartChildren
     | RequestSlot
     | ReleaseSlot
     | NewExecution
@@ -126,9 +142,10 @@ class RunSaved(msgspec.Struct, frozen=True):
 
 
 class RunsRemoved(msgspec.Struct, frozen=True):
-    """These task runs, their outputs and their descendants are gone (loops, restarts)."""
+    """These task runs, their outputs and their descendants are gone: a new pass of the loop `parent` begins."""
 
     task_run_ids: tuple[TaskRunId, ...]
+    parent: TaskRun
 
 
 class OutputsSaved(msgspec.Struct, frozen=True):

@@ -50,6 +50,8 @@ class Leaf(Node, frozen=True, kw_only=True):
 
     inline: bool = False
     """Run by the executor inside the commit, never by a worker."""
+    updates_execution: bool = False
+    """Labels, SetVariables, Exit and the like (01 §5.4): never SUBMITTED, and never RUNNING when they fail."""
     placement: str = "worker"
     """`inline`, `server` or `worker`; only `inline` matters to the engine."""
     timeout: Expression | None = None

@@ -1,0 +1,145 @@
+"""Which list of a control task, or of the flow, goes on: `tasks`, then `errors`, then `finally` (01 §4.7).
+
+Main children are started by the kind of the task; the other lists run one task after another whatever the kind.
+`errors` begins as soon as a main child has failed for good, `finally` and the end wait until every child has ended.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from batuta.engine.execution import Branch, Progress, TaskRun
+from batuta.engine.rollup import STOPPING, forgiven, worse
+from batuta.engine.turn import Scope, Turn, begun, closed
+from batuta.model.ids import TaskId
+from batuta.model.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Flowing:
+    """How one kind of control task moves its children."""
+
+    schedule: Callable[[Turn, Any, Any], bool]
+    """Start the main children that may start now; whether none is left to be started, ever."""
+    finished: Callable[[Turn, Any, Any], None]
+    """Every list is done and every child has ended."""
+    counted: Callable[[Turn, Any, TaskRun], None] | None = None
+    """Take note of a main child that ended: turn, scope, child."""
+
+
+def open_run(turn: Turn, run: TaskRun) -> TaskRun:
+    """A control task begins: RUNNING, with an attempt."""
+    return turn.mark(run, State.RUNNING, attempts=begun(run, turn.at))
+
+
+def conclude(turn: Turn, node: Any, run: TaskRun) -> None:
+    """End a control task in the state that its main children give it."""
+    state = turn.progress(run).worst
+    if state is State.FAILED and getattr(node, "failure_is_warning", False):
+        state = State.WARNING
+    close(turn, node, run, state=state)
+
+
+def close(turn: Turn, node: Any, run: TaskRun, *, state: State) -> None:
+    """End a control task, and its attempt, in `state` or in what `allowFailure` makes of it."""
+    state = forgiven(state, allow_failure=node.allow_failure, allow_warning=node.allow_warning)
+    run = turn.runs[run.id]
+    turn.end(run, state, attempts=closed(run, state, turn.at))
+
+
+def start(turn: Turn, scope: Scope, task_id: TaskId, **fields: Any) -> None:
+    """Create a main child."""
+    turn.note(scope, live=turn.progress(scope).live + 1)
+    turn.spawn(task_id, _current(turn, scope), **fields)
+
+
+def schedule_in_order(turn: Turn, scope: Scope, tasks: tuple[TaskId, ...]) -> bool:
+    """One task after another."""
+    progress = turn.progress(scope)
+    if progress.live:
+        return False
+    if progress.cursor >= len(tasks):
+        return True
+    turn.note(scope, cursor=progress.cursor + 1)
+    start(turn, scope, tasks[progress.cursor])
+    return False
+
+
+def advance(turn: Turn, scope: Scope, flowing: Flowing) -> None:
+    """Start what may start in a scope, go on to its next list, or end it."""
+    node = turn.plan if scope is None else turn.node(scope)
+    if turn.progress(scope).branch is not Branch.TASKS:
+        _advance_list(turn, scope, flowing)
+        return
+    if turn.progress(scope).worst is State.FAILED and _list(node, Branch.ERRORS):
+        _enter_list(turn, scope, Branch.ERRORS)
+        _advance_list(turn, scope, flowing)
+        return
+    stopped = turn.progress(scope).worst in STOPPING
+    if not stopped and not flowing.schedule(turn, node, scope):
+        return
+    if turn.progress(scope).live == 0:
+        _leave_list(turn, scope, flowing)
+
+
+def child_ended(turn: Turn, scope: Scope, child: TaskRun, *, flowing: Flowing) -> None:
+    """Count a child that ended. Whether the scope advances or settles is decided by the caller."""
+    node = turn.plan if scope is None else turn.node(scope)
+    progress = turn.progress(scope)
+    live = progress.live - 1
+    if child.task_id in _side_tasks(node):
+        turn.note(scope, live=live, side=progress.side - 1)
+    elif scope is None and child.task_id not in turn.plan.tasks:
+        turn.note(scope, live=live)  # an onPause task, which has no parent (01 §6.12)
+    else:
+        turn.note(scope, live=live, worst=worse(progress.worst, child.state))
+        if flowing.counted is not None:
+            flowing.counted(turn, scope, child)
+
+
+def _advance_list(turn: Turn, scope: Scope, flowing: Flowing) -> None:
+    progress = turn.progress(scope)
+    if progress.side:
+        return
+    tasks = _list(turn.plan if scope is None else turn.node(scope), progress.branch)
+    if progress.cursor < len(tasks):
+        turn.note(scope, cursor=progress.cursor + 1, live=progress.live + 1, side=progress.side + 1)
+        turn.spawn(tasks[progress.cursor], _current(turn, scope))
+    elif progress.live == 0:
+        _leave_list(turn, scope, flowing)
+
+
+def _leave_list(turn: Turn, scope: Scope, flowing: Flowing) -> None:
+    node = turn.plan if scope is None else turn.node(scope)
+    progress = turn.progress(scope)
+    before_finally = progress.branch in {Branch.TASKS, Branch.ERRORS}
+    if before_finally and progress.worst is not State.KILLED and _list(node, Branch.FINALLY):
+        _enter_list(turn, scope, Branch.FINALLY)
+        _advance_list(turn, scope, flowing)
+    else:
+        flowing.finished(turn, node, scope)
+
+
+def _enter_list(turn: Turn, scope: Scope, branch: Branch) -> Progress:
+    return turn.note(scope, branch=branch, cursor=0)
+
+
+def _list(node: Any, branch: Branch) -> tuple[TaskId, ...]:
+    match branch:
+        case Branch.ERRORS:
+            tasks = node.errors
+        case Branch.FINALLY:
+            tasks = node.finally_
+        case _:
+            tasks = node.after
+    result: tuple[TaskId, ...] = tasks
+    return result
+
+
+def _side_tasks(node: Any) -> tuple[TaskId, ...]:
+    result: tuple[TaskId, ...] = (*node.errors, *node.finally_, *getattr(node, "after", ()))
+    return result
+
+
+def _current(turn: Turn, scope: Scope) -> Scope:
+    return None if scope is None else turn.runs[scope.id]

@@ -1,0 +1,38 @@
+"""Ending an execution before its tasks are done: kill, exit, cancel, SLA, replacement (01 §4.9, §6.17, §7.2).
+
+From the moment it is decided nothing is started any more. When `hard`, what runs is stopped as well; the execution
+gets its last state when everything has ended. A timer bounds the waiting, so that a kill always ends.
+"""
+
+from batuta.engine.commands import SetTimer
+from batuta.engine.execution import Stop, TaskRun
+from batuta.engine.turn import Turn
+from batuta.model.instant import MINUTE, Instant, Micros
+from batuta.model.state import State
+
+KILL_GRACE: Micros = MINUTE
+"""Time that stopped tasks have to report; then they are taken for KILLED."""
+
+
+def give_up(turn: Turn, run: TaskRun | None, state: State, *, hard: bool) -> None:
+    """End the execution in `state` on behalf of a task run, whose ancestors get the state too."""
+    if turn.course.ending is None:
+        stop(turn, state, hard=hard, silent=True)
+    parent = _parent(turn, run)
+    while parent is not None:
+        turn.note(parent, floor=state)
+        parent = _parent(turn, parent)
+
+
+def stop(
+    turn: Turn, state: State, *, hard: bool, silent: bool = False, cascade: bool = True
+) -> None:
+    """Start nothing more, and let the execution end in `state`."""
+    turn.remember(ending=state, hard=hard, silent=silent, held=False, asserting=False)
+    turn.agenda.append(Stop(cascade))
+    if hard:
+        turn.emit(SetTimer(timer_id="kill", due=Instant(turn.at + KILL_GRACE)))
+
+
+def _parent(turn: Turn, run: TaskRun | None) -> TaskRun | None:
+    return None if run is None or run.parent_id is None else turn.runs.get(run.parent_id)

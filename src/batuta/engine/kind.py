@@ -1,0 +1,38 @@
+"""What every kind of task can do, as functions; `nodes/` has one module for each kind.
+
+All take the turn, the node and the task run as it is; what else happened is told by keywords.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batuta.engine.branch import Flowing
+
+Act = Callable[..., None]
+
+
+def ignore(*_place: object, **_happening: object) -> None:
+    """What happened does not concern this kind of task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    enter: Act
+    """The task run may begin: `runIf` and breakpoints are behind it."""
+    killed: Act
+    """The execution is ending (`hard`, `cascade`): stop, now or when what runs has answered."""
+    flowing: Flowing | None = None
+    """How children are moved; None for a task without children."""
+    rendered: Act = ignore
+    """The answer (`event`) to the request with the run's `purpose`."""
+    started: Act = ignore
+    """A worker took the attempt (`event`)."""
+    finished: Act = ignore
+    """An attempt ended (`event`)."""
+    lost: Act = ignore
+    """The worker of the attempt died (`event`)."""
+    fired: Act = ignore
+    """The timer `name` with `number` of the run fired."""
+    child_started: Act = ignore
+    child_ended: Act = ignore
+    """A child execution (`event`)."""

@@ -1,0 +1,86 @@
+"""ForEach, EachSequential, EachParallel: the tasks once for each value (01 §6.6, §6.7).
+
+The memory of a loop is its values, a cursor and counters; children that ended are only counted.
+"""
+
+from typing import Any
+
+from batuta.engine import branch
+from batuta.engine.branch import Flowing
+from batuta.engine.commands import Render
+from batuta.engine.events import Rendered
+from batuta.engine.execution import TaskRun
+from batuta.engine.kind import Kind
+from batuta.engine.nodes import sequence
+from batuta.engine.nodes.parallel import has_room
+from batuta.engine.plan import Each
+from batuta.engine.rollup import STOPPING
+from batuta.engine.turn import Turn
+from batuta.engine.values import is_template, to_items
+from batuta.model.state import State
+
+
+def enter(turn: Turn, node: Each, run: TaskRun) -> None:
+    run = branch.open_run(turn, run)
+    if is_template(node.values):
+        turn.note(run, waiting="values")
+        turn.emit(Render(request_id=f"{run.id}/values", values={"values": node.values}, frame=run))
+    else:
+        _begin(turn, node, run, values=node.values)
+
+
+def rendered(turn: Turn, node: Each, run: TaskRun, *, event: Rendered, purpose: str) -> None:
+    if event.problem is None:
+        _begin(turn, node, run, values=event.values.get(purpose))
+    else:
+        _refuse(turn, node, run, problem=event.problem)
+
+
+def _begin(turn: Turn, node: Each, run: TaskRun, *, values: Any) -> None:
+    try:
+        items = to_items(values)
+    except ValueError as error:
+        _refuse(turn, node, run, problem=str(error))
+        return
+    turn.note(run, items=items)
+    turn.advance(run)
+
+
+def _refuse(turn: Turn, node: Each, run: TaskRun, *, problem: str) -> None:
+    turn.log("ERROR", f"Unable to resolve state from the Flowable task: {problem}", run)
+    branch.close(turn, node, run, state=State.FAILED)
+
+
+def schedule(turn: Turn, node: Each, run: TaskRun) -> bool:
+    """First go on with values that were begun, then begin others."""
+    items = turn.progress(run).items or ()
+    while turn.progress(run).open:
+        (index, position), *rest = turn.progress(run).open
+        turn.note(run, open=tuple(rest))
+        _start(turn, node, run, place=(index, position))
+    width = 1 if node.ordered else len(node.tasks)
+    end = len(items) * width if node.tasks else 0
+    while turn.progress(run).cursor < end and has_room(turn, run, node.concurrency):
+        cursor = turn.progress(run).cursor
+        turn.note(run, cursor=cursor + 1)
+        _start(turn, node, run, place=divmod(cursor, width))
+    return turn.progress(run).cursor >= end
+
+
+def _start(turn: Turn, node: Each, run: TaskRun, *, place: tuple[int, int]) -> None:
+    index, position = place
+    items = turn.progress(run).items or ()
+    branch.start(turn, run, node.tasks[position], value=items[index], iteration=index)
+
+
+def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
+    """The next task of the value, if tasks of one value follow each other and the child did not stop it."""
+    node = turn.node(run)
+    if not isinstance(node, Each) or not node.ordered or child.state in STOPPING:
+        return
+    position = node.tasks.index(child.task_id) + 1
+    if position < len(node.tasks) and child.iteration is not None:
+        turn.note(run, open=(*turn.progress(run).open, (child.iteration, position)))
+
+
+KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted), rendered)

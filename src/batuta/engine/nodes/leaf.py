@@ -1,0 +1,227 @@
+"""A task that a worker, or the executor itself, runs: attempts, results, retries."""
+
+import msgspec
+
+from batuta.engine import retry
+from batuta.engine.commands import KillTask, Render, RunTask
+from batuta.engine.ending import give_up
+from batuta.engine.events import AttemptLost, ChildRun, Rendered, TaskFinished, TaskStarted
+from batuta.engine.execution import Attempt, TaskRun
+from batuta.engine.kind import Kind
+from batuta.engine.plan import Leaf, WorkDir
+from batuta.engine.rollup import forgiven
+from batuta.engine.turn import Turn
+from batuta.engine.values import is_template, to_duration
+from batuta.model.instant import Instant, Micros
+from batuta.model.label import merge_labels
+from batuta.model.state import Histories, History, State
+
+_replace = msgspec.structs.replace
+
+
+def enter(turn: Turn, node: Leaf | WorkDir, run: TaskRun) -> None:
+    if is_template(node.timeout):
+        turn.note(run, waiting="timeout")
+        turn.emit(
+            Render(request_id=f"{run.id}/timeout", values={"timeout": node.timeout}, frame=run)
+        )
+    else:
+        _give_out(turn, node, run, timeout=node.timeout)
+
+
+def rendered(turn: Turn, node: Leaf, run: TaskRun, *, event: Rendered, purpose: str) -> None:
+    """The timeout is known."""
+    if event.problem is None:
+        _give_out(turn, node, run, timeout=event.values.get(purpose))
+    else:
+        _fail(turn, node, run, problem=event.problem)
+
+
+def _give_out(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, timeout: object) -> None:
+    try:
+        limit: Micros | None = None if timeout is None or timeout == "" else to_duration(timeout)
+    except ValueError as error:
+        _fail(turn, node, run, problem=f"timeout: {error}")
+        return
+    if isinstance(node, WorkDir):
+        if run.state is not State.RUNNING:
+            run = turn.mark(run, State.RUNNING)  # 01 §6.10: never SUBMITTED
+    elif not node.updates_execution:
+        run = turn.mark(run, State.SUBMITTED)
+    number = len(run.attempts or ()) + 1
+    turn.note(run, attempt=number)
+    turn.emit(RunTask(task_run=turn.runs[run.id], attempt=number, timeout=limit))
+
+
+def _fail(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, problem: str) -> None:
+    turn.log("ERROR", problem, run)
+    run = turn.mark(
+        run, State.RUNNING, attempts=_ended_attempts(turn, run, state=State.FAILED, event=None)
+    )
+    settle(turn, node, run, state=State.FAILED)
+
+
+def is_current(turn: Turn, run: TaskRun, number: int) -> bool:
+    """Whether an attempt is the one that was given out last and has not ended."""
+    made = run.attempts or ()
+    begun = len(made) >= number
+    return turn.progress(run).attempt == number and not (begun and made[-1].state.is_terminal)
+
+
+def started(turn: Turn, _node: Leaf, run: TaskRun, *, event: TaskStarted) -> None:
+    if not is_current(turn, run, event.attempt) or len(run.attempts or ()) >= event.attempt:
+        return
+    run = turn.put(_replace(run, attempts=_begun_attempts(run, event.at, event.worker_id)))
+    if run.state is not State.RUNNING:
+        turn.mark(run, State.RUNNING)
+
+
+def finished(turn: Turn, node: Leaf, run: TaskRun, *, event: TaskFinished) -> None:
+    if not is_current(turn, run, event.attempt):
+        return
+    shown = event.state is not State.FAILED or event.exit_state is not None
+    if run.state is not State.RUNNING and (shown or not node.updates_execution):
+        # A start that was not reported apart comes with the end.
+        began = History(State.RUNNING, event.started or turn.at)
+        run = _replace(run, histories=(*run.histories, began))
+    state = State.SUCCESS if event.state is State.SKIPPED else event.state
+    run = turn.put(
+        _replace(
+            run, attempts=_ended_attempts(turn, run, state=event.exit_state or state, event=event)
+        )
+    )
+    take_effects(turn, run, event)
+    if event.exit_state is not None:
+        _exit(turn, run, event.exit_state)
+    else:
+        settle(turn, node, run, state=event.state)
+
+
+def take_effects(turn: Turn, run: TaskRun, event: TaskFinished) -> None:
+    """What a result tells besides its state: outputs, labels, variables, task runs of its own."""
+    if event.outputs is not None:
+        turn.outputs(run, event.outputs)
+    if event.labels is not None:
+        turn.change(labels=merge_labels(turn.execution.labels, event.labels))
+    if event.variables is not None:
+        turn.change(variables=event.variables)
+    for child in event.children:
+        if child.dynamic:
+            add_run(turn, child, parent=turn.runs.get(run.parent_id) if run.parent_id else None)
+
+
+def add_run(turn: Turn, child: ChildRun, *, parent: TaskRun | None) -> TaskRun:
+    """The row of a task run that a worker made, as ended as it reports it."""
+    attempts: tuple[Attempt, ...] | None = None
+    histories: Histories = (History(State.CREATED, child.started),)
+    if child.state is not State.SKIPPED:
+        began = (*histories, History(State.RUNNING, child.started))
+        histories = began
+        attempts = (Attempt((*began, History(child.state, child.ended))),)
+    run = turn.create(
+        child.task_id,  # type: ignore[arg-type]
+        parent,
+        histories=histories,
+        value=child.value,
+        attempts=attempts,
+        dynamic=child.dynamic,
+    )
+    if child.dynamic:
+        run = _replace(run, histories=(*histories, History(child.state, child.ended)))
+        turn.save(run)
+    if child.outputs is not None:
+        turn.outputs(run, child.outputs)
+    return run
+
+
+def lost(turn: Turn, node: Leaf, run: TaskRun, *, event: AttemptLost) -> None:
+    """01 §11.13, 149–150: the attempt ends RESUBMITTED and another one is given out."""
+    if not is_current(turn, run, event.attempt):
+        return
+    if turn.course.ending is not None and turn.course.hard:
+        attempts = _ended_attempts(turn, run, state=State.KILLED, event=None)
+        turn.end(run, State.KILLED, attempts=attempts, progress=None)
+    elif event.resubmit:
+        attempts = _ended_attempts(turn, run, state=State.RESUBMITTED, event=None)
+        turn.log("WARN", "The worker of the task was lost, the task is run again", run)
+        again = turn.put(_replace(run, attempts=attempts))
+        enter(turn, node, again)
+    else:
+        turn.log("ERROR", "The worker of the task was lost", run)
+        attempts = _ended_attempts(turn, run, state=State.FAILED, event=None)
+        if run.state is not State.RUNNING:
+            run = turn.mark(run, State.RUNNING)
+        settle(turn, node, turn.put(_replace(run, attempts=attempts)), state=State.FAILED)
+
+
+def killed(turn: Turn, _node: Leaf, run: TaskRun, *, hard: bool, cascade: bool) -> None:
+    """A running attempt is told to stop and reports; what has not begun is KILLED at once (01 §4.9)."""
+    del cascade
+    made = run.attempts or ()
+    number = turn.progress(run).attempt
+    given_out = number > len(made)
+    running = bool(made) and number == len(made) and not made[-1].state.is_terminal
+    if not hard and (given_out or running):
+        return
+    if given_out or running:
+        turn.emit(KillTask(task_run_id=run.id))
+    if not running:
+        turn.end(run, State.KILLED, progress=None)
+
+
+def abandon(turn: Turn, run: TaskRun) -> None:
+    """A task that was told to stop did not report in time."""
+    attempts = _ended_attempts(turn, run, state=State.KILLED, event=None)
+    turn.end(run, State.KILLED, attempts=attempts, progress=None)
+
+
+def _exit(turn: Turn, run: TaskRun, state: State) -> None:
+    """01 §6.17. KILLED stops what runs beside; every other state lets it finish."""
+    turn.end(run, state, progress=None)
+    give_up(turn, run, state, hard=state is State.KILLED)
+
+
+def settle(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, state: State) -> None:
+    """Repeat the attempt, or end the task run."""
+    if state is State.FAILED and retry.repeat(turn, node, run):
+        return
+    again = any(attempt.state is State.FAILED for attempt in (run.attempts or ())[:-1])
+    if state is State.SUCCESS and again and node.retry is not None and node.retry.warning_on_retry:
+        state = State.WARNING
+    state = forgiven(state, allow_failure=node.allow_failure, allow_warning=node.allow_warning)
+    turn.end(run, state, progress=None)
+
+
+def _begun_attempts(run: TaskRun, at: Instant, worker_id: str | None) -> tuple[Attempt, ...]:
+    began = (History(State.CREATED, at), History(State.RUNNING, at))
+    return (*(run.attempts or ()), Attempt(began, worker_id=worker_id))
+
+
+def _ended_attempts(
+    turn: Turn, run: TaskRun, *, state: State, event: TaskFinished | None
+) -> tuple[Attempt, ...]:
+    """The attempts of the run, the one given out last ended in `state`; made up if its start is unknown."""
+    made = run.attempts or ()
+    if not made or made[-1].state.is_terminal:
+        began = (event.started if event is not None else None) or turn.at
+        made = _begun_attempts(run, began, event.worker_id if event is not None else None)
+    last = made[-1]
+    return (
+        *made[:-1],
+        Attempt(
+            (*last.histories, History(state, turn.at)),
+            log_file=event.log_file if event is not None else last.log_file,
+            worker_id=last.worker_id,
+        ),
+    )
+
+
+KIND = Kind(
+    enter=enter,
+    killed=killed,
+    rendered=rendered,
+    started=started,
+    finished=finished,
+    lost=lost,
+    fired=retry.fired,
+)

@@ -1,0 +1,159 @@
+"""LoopUntil: the tasks again and again until a condition holds (01 §6.9)."""
+
+from typing import Any
+
+import msgspec
+
+from batuta.engine import branch
+from batuta.engine.branch import Flowing
+from batuta.engine.commands import ClearTimer, Render, SetTimer
+from batuta.engine.events import Rendered
+from batuta.engine.execution import Branch, TaskRun
+from batuta.engine.kind import Kind
+from batuta.engine.plan import Expression, Loop
+from batuta.engine.rollup import STOPPING
+from batuta.engine.turn import Turn
+from batuta.engine.values import is_template, is_truthy, to_duration, to_int
+from batuta.model.instant import Instant
+from batuta.model.state import State
+
+
+def enter(turn: Turn, _node: Loop, run: TaskRun) -> None:
+    run = branch.open_run(turn, run)
+    turn.note(run, count=1)
+    turn.outputs(run, {"iterationCount": 1})
+    turn.advance(run)
+
+
+def schedule(turn: Turn, node: Loop, run: TaskRun) -> bool:
+    progress = turn.progress(run)
+    if progress.live:
+        return False
+    if progress.cursor >= len(node.tasks):
+        return True
+    turn.note(run, cursor=progress.cursor + 1)
+    branch.start(turn, run, node.tasks[progress.cursor], iteration=turn.runs[run.id].iteration or 0)
+    return False
+
+
+def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
+    turn.note(run, children=(*turn.progress(run).children, child.id))
+
+
+def finished(turn: Turn, node: Loop, run: TaskRun) -> None:
+    """A pass is done. After a failure, or its `errors` or `finally`, the loop is done too."""
+    progress = turn.progress(run)
+    if progress.worst in STOPPING or progress.branch is not Branch.TASKS:
+        branch.conclude(turn, node, run)
+        return
+    values = _values(node)
+    if not any(map(is_template, values.values())):
+        _judge(turn, node, run, values=values)
+        return
+    purpose = f"pass{progress.count}"
+    turn.note(run, waiting=purpose)
+    turn.emit(Render(request_id=f"{run.id}/{purpose}", values=values, frame=turn.runs[run.id]))
+
+
+def _values(node: Loop) -> dict[str, Expression]:
+    values = {
+        "condition": node.condition,
+        "interval": node.interval,
+        "maxIterations": node.max_iterations,
+        "maxDuration": node.max_duration,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def rendered(turn: Turn, node: Loop, run: TaskRun, *, event: Rendered, purpose: str) -> None:
+    del purpose
+    if event.problem is None:
+        _judge(turn, node, run, values=event.values)
+    else:
+        _fail(turn, node, run, problem=event.problem)
+
+
+def _fail(turn: Turn, node: Loop, run: TaskRun, *, problem: str) -> None:
+    turn.log("ERROR", f"Unable to resolve state from the Flowable task: {problem}", run)
+    branch.close(turn, node, run, state=State.FAILED)
+
+
+def _judge(turn: Turn, node: Loop, run: TaskRun, *, values: Any) -> None:
+    if is_truthy(values.get("condition")):
+        _leave(turn, node, run)
+        return
+    count = turn.progress(run).count + 1
+    turn.note(run, count=count)
+    turn.outputs(run, {"iterationCount": count})
+    try:
+        interval = to_duration(values.get("interval"))
+        reached = _limit_reached(turn, run, count, values=values)
+    except ValueError as error:
+        _fail(turn, node, run, problem=str(error))
+        return
+    if reached is None:
+        _pause(turn, run, due=Instant(turn.at + interval))
+        return
+    turn.log("WARN", reached, run)
+    if node.fail_on_max_reached:
+        turn.note(run, worst=State.FAILED)
+    _leave(turn, node, run)
+
+
+def _leave(turn: Turn, node: Loop, run: TaskRun) -> None:
+    """The last pass was good enough or the last one allowed: `errors` and `finally` have their turn."""
+    if turn.progress(run).worst is State.FAILED and node.errors:
+        turn.note(run, branch=Branch.ERRORS, cursor=0)
+        turn.advance(run)
+    elif node.finally_:
+        turn.note(run, branch=Branch.FINALLY, cursor=0)
+        turn.advance(run)
+    else:
+        branch.conclude(turn, node, run)
+
+
+def _limit_reached(turn: Turn, run: TaskRun, count: int, *, values: Any) -> str | None:
+    iterations, duration = values.get("maxIterations"), values.get("maxDuration")
+    if iterations is not None and count > to_int(iterations):
+        return "Max iterations reached"
+    if duration is not None and turn.at >= run.histories[0].at + to_duration(duration):
+        return "Max duration reached"
+    return None
+
+
+def _pause(turn: Turn, run: TaskRun, *, due: Instant) -> None:
+    turn.mark(turn.runs[run.id], State.PAUSED)
+    if turn.state is State.RUNNING:
+        turn.become(State.PAUSED)
+    turn.emit(SetTimer(timer_id=f"loop/{run.id}/{turn.progress(run).count}", due=due))
+
+
+def fired(turn: Turn, _node: Loop, run: TaskRun, *, name: str, number: str) -> None:
+    """The next pass: the children of the last one are removed, the histories start over."""
+    progress = turn.progress(run)
+    if name != "loop" or run.state is not State.PAUSED or str(progress.count) != number:
+        return
+    turn.remove(progress.children, parent=run)
+    number = (run.iteration or 0) + 1
+    fresh = {"histories": run.histories[:1], "attempts": None, "iteration": number}
+    run = turn.put(msgspec.structs.replace(run, **fresh))
+    run = branch.open_run(turn, run)
+    turn.note(run, cursor=0, children=(), worst=State.SUCCESS)
+    if turn.state is State.PAUSED and not turn.course.held and not has_paused(turn):
+        turn.become(State.RUNNING)
+    turn.advance(run)
+
+
+def has_paused(turn: Turn) -> bool:
+    return any(run.state is State.PAUSED for run in turn.runs.values())
+
+
+def killed(turn: Turn, _node: Loop, run: TaskRun, *, hard: bool, cascade: bool) -> None:
+    del hard, cascade
+    if run.state is State.PAUSED:
+        turn.emit(ClearTimer(timer_id=f"loop/{run.id}/{turn.progress(run).count}"))
+    if turn.progress(run).live == 0:
+        turn.end(run, turn.progress(run).floor or State.KILLED)
+
+
+KIND = Kind(enter, killed, Flowing(schedule, finished, counted), rendered, fired=fired)

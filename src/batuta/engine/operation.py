@@ -1,0 +1,118 @@
+"""What people ask of an execution that is live: kill, pause, resume, go on after a restart, force (01 §8)."""
+
+from batuta.engine import course
+from batuta.engine.commands import ClearTimer, ReleaseSlot
+from batuta.engine.ending import stop
+from batuta.engine.events import BreakpointResumed, KillRequested, Resumed, StatusForced
+from batuta.engine.execution import Enter, Phase, Slot, TaskRun
+from batuta.engine.nodes import pause as pause_node
+from batuta.engine.plan import Pause
+from batuta.engine.turn import Turn
+from batuta.model.state import State
+
+_BEGUN = frozenset({Phase.RUNNING, Phase.OUTPUTS})
+_OVER = frozenset({Phase.AFTER, Phase.ENDED})
+
+
+def kill(turn: Turn, event: KillRequested) -> None:
+    """01 §4.9. A second request changes nothing."""
+    memory = turn.course
+    over = memory.phase in _OVER or turn.state.is_terminal
+    if over or (memory.ending is not None and memory.hard):
+        return
+    if any(pause_node.is_waiting(turn, run) for run in turn.runs.values()):
+        turn.change(attempt_number=turn.execution.attempt_number + 1)
+        turn.become(State.RESTARTED)
+    if memory.phase is Phase.SCHEDULED:
+        turn.emit(ClearTimer(timer_id="schedule"))
+    turn.become(State.KILLING)
+    stop(turn, event.to, hard=True, cascade=event.cascade)
+
+
+def pause(turn: Turn) -> None:
+    """Running tasks finish, nothing new is scheduled."""
+    if turn.state is State.RUNNING and turn.course.phase in _BEGUN and turn.course.ending is None:
+        turn.remember(held=True)
+        turn.become(State.PAUSED)
+
+
+def resume(turn: Turn, event: Resumed) -> None:
+    """The Pause that is meant, or the first one, goes on; without one a pause by hand ends (01 §8.4)."""
+    if turn.course.ending is not None or turn.course.phase in _OVER:
+        return
+    waiting = sorted(
+        (run for run in turn.runs.values() if pause_node.is_waiting(turn, run)),
+        key=lambda run: run.ordinal,
+    )
+    meant = [run for run in waiting if event.task_run_id in {None, run.id}]
+    if event.to is State.KILLING:
+        if meant or turn.course.held:
+            kill(turn, KillRequested(at=event.at))
+    elif meant:
+        node = turn.node(meant[0])
+        if isinstance(node, Pause):
+            pause_node.resumed(turn, node, meant[0], event=event)
+    elif turn.course.held and event.task_run_id is None:
+        turn.remember(held=False)
+        turn.become(State.RUNNING)
+
+
+def is_breakpoint(turn: Turn, run: TaskRun) -> bool:
+    """Whether the task run has to stop before it begins; nothing stops twice at one breakpoint."""
+    return not turn.progress(run).passed and any(
+        task_id == run.task_id and value in {None, run.value}
+        for task_id, value in turn.execution.breakpoints
+    )
+
+
+def leave_breakpoint(turn: Turn, event: BreakpointResumed) -> None:
+    """01 §8: what stood at a breakpoint begins, and the breakpoints are replaced."""
+    if turn.state is not State.BREAKPOINT:
+        return
+    waiting = [run for run in turn.runs.values() if run.state is State.BREAKPOINT]
+    turn.change(breakpoints=event.breakpoints)
+    for run in sorted(waiting, key=lambda run: run.ordinal):
+        turn.note(turn.mark(run, State.CREATED), passed=True)
+        turn.agenda.append(Enter(run.id))
+    turn.become(State.RUNNING)
+
+
+def restarted(turn: Turn) -> None:
+    """`surgery` has edited the rows: pass the concurrency limit again after a failure, then go on (01 §8.1)."""
+    if turn.state is not State.RESTARTED or turn.course.phase is not Phase.NEW:
+        return
+    histories = turn.execution.histories
+    failed = len(histories) > 1 and histories[-2].state is State.FAILED
+    for run in sorted(turn.runs.values(), key=lambda run: run.ordinal):
+        if run.state is State.RESTARTED:
+            turn.agenda.append(Enter(run.id))
+        elif run.state is State.RUNNING:
+            turn.advance(run)
+    if failed:
+        course.admit(turn)
+    else:
+        course.begin(turn)
+
+
+def force(turn: Turn, event: StatusForced) -> None:
+    """Unqueue, force-run, and the change of a last state for another one (01 §8)."""
+    phase = turn.course.phase
+    if phase in {Phase.SCHEDULED, Phase.ADMISSION}:
+        _let_go(turn, event.state)
+    elif event.state.is_terminal and turn.state.is_terminal:
+        turn.become(event.state)
+    elif phase is Phase.RUNNING and event.state is State.RUNNING and turn.state is State.PAUSED:
+        resume(turn, Resumed(at=event.at))
+
+
+def _let_go(turn: Turn, state: State) -> None:
+    """Leave the queue: run although the limit is reached, or end."""
+    if turn.course.phase is Phase.SCHEDULED:
+        turn.emit(ClearTimer(timer_id="schedule"))
+    if turn.course.slot is Slot.REQUESTED:
+        turn.remember(slot=Slot.LEFT)
+        turn.emit(ReleaseSlot(held=False))
+    if state is State.RUNNING:
+        course.begin(turn)
+    elif state.is_terminal:
+        course.finish(turn, state)

@@ -1,0 +1,83 @@
+"""Service level agreements: a maximal duration, and assertions on the execution (01 §7.2)."""
+
+import msgspec
+
+from batuta.engine.commands import Render
+from batuta.engine.ending import stop
+from batuta.engine.events import Rendered
+from batuta.engine.execution import Ended, Phase
+from batuta.engine.plan import Sla
+from batuta.engine.turn import Turn
+from batuta.engine.values import is_truthy, to_text
+from batuta.model.duration import format_duration
+from batuta.model.label import merge_labels
+from batuta.model.state import History, State
+
+_STATES = {"FAIL": State.FAILED, "CANCEL": State.CANCELLED}
+_OVER = frozenset({Phase.AFTER, Phase.ENDED})
+
+
+def overdue(turn: Turn, sla_id: str) -> None:
+    """The timer of a maximal duration fired."""
+    if turn.course.phase in _OVER or turn.course.ending is not None:
+        return
+    for sla in turn.plan.sla:
+        if sla.id == sla_id and sla.duration is not None:
+            start = turn.execution.histories[0].at
+            took, limit = format_duration(turn.at - start), format_duration(sla.duration)
+            reason = f"execution duration of {took} exceed the maximum duration of {limit}."
+            _violated(turn, sla, reason)
+            return
+
+
+def hold(turn: Turn) -> bool:
+    """Have the assertions rendered before anything is scheduled; whether scheduling must wait for it."""
+    assertions = [sla for sla in turn.plan.sla if sla.assertion is not None]
+    quiet = turn.course.phase is not Phase.RUNNING or turn.course.ending is not None
+    if not assertions or turn.asserted or quiet:
+        return False
+    number = turn.course.assertions + 1
+    turn.remember(asserting=True, assertions=number)
+    values = {str(index): sla.assertion for index, sla in enumerate(assertions)}
+    turn.emit(Render(request_id=f"sla/{number}", values=values))
+    return True
+
+
+def rendered(turn: Turn, event: Rendered) -> None:
+    """Judge the assertions: the first one that is violated counts; one that cannot be rendered fails the execution."""
+    memory = turn.course
+    if not memory.asserting or event.request_id != f"sla/{memory.assertions}":
+        return
+    turn.remember(asserting=False)
+    turn.asserted = True
+    if event.problem is not None:
+        turn.log("ERROR", event.problem)
+        _end(turn, State.FAILED)
+        return
+    assertions = [sla for sla in turn.plan.sla if sla.assertion is not None]
+    for index, sla in enumerate(assertions):
+        if not is_truthy(event.values.get(str(index))):
+            _violated(turn, sla, f"assertion is false: {to_text(sla.assertion)}.")
+            return
+
+
+def _violated(turn: Turn, sla: Sla, reason: str) -> None:
+    message = f"SLA '{sla.id}' violated: {reason}"
+    turn.log("WARN", message)
+    labels = merge_labels(turn.execution.labels, sla.labels)
+    if labels != turn.execution.labels:
+        turn.change(labels=labels)
+    if sla.behavior in _STATES:
+        if sla.behavior == "FAIL":
+            turn.log("ERROR", f"Execution failed due to {message}")
+        _end(turn, _STATES[sla.behavior])
+
+
+def _end(turn: Turn, state: State) -> None:
+    """End the execution. A task run that has just ended gets the state as well (01 §7.2)."""
+    last = turn.course.agenda[-1] if turn.course.agenda else None
+    if isinstance(last, Ended):
+        run = last.run
+        changed = (*run.histories, History(state, turn.at))
+        turn.save(msgspec.structs.replace(run, histories=changed))
+    stop(turn, state, hard=True, silent=True)

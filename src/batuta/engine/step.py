@@ -1,0 +1,308 @@
+"""One step of an execution: something happened, this is what follows.
+
+`step` is total and deterministic: whatever the event and the state, there is an answer, and an event that is stale,
+repeated or impossible gives back the very same execution, without changes and commands.
+"""
+
+from typing import assert_never
+
+from batuta.engine import branch, course, operation, sla
+from batuta.engine.commands import Render, Step
+from batuta.engine.events import (
+    AnyEvent,
+    AttemptLost,
+    BreakpointResumed,
+    ChildEnded,
+    ChildStarted,
+    Created,
+    KillRequested,
+    PauseRequested,
+    Rendered,
+    Restarted,
+    Resumed,
+    SlotDenied,
+    SlotGranted,
+    StatusForced,
+    TaskFinished,
+    TaskStarted,
+    TimerFired,
+)
+from batuta.engine.execution import (
+    Advance,
+    Ended,
+    Enter,
+    Execution,
+    Item,
+    Phase,
+    Stop,
+    TaskRun,
+)
+from batuta.engine.kind import Kind
+from batuta.engine.nodes import kind_of, leaf
+from batuta.engine.plan import AnyNode, Plan
+from batuta.engine.rollup import forgiven
+from batuta.engine.turn import Scope, Turn
+from batuta.engine.values import is_template, is_truthy
+from batuta.model.ids import TaskRunId
+from batuta.model.state import State
+
+
+def step(plan: Plan, execution: Execution, event: AnyEvent) -> Step:
+    """What an event makes of an execution. Answers to `Render` and `RequestSlot` arrive as further events."""
+    turn = Turn(plan, execution, event.at)
+    _take_in(turn, event)
+    _work(turn)
+    return turn.result(execution)
+
+
+def _take_in(turn: Turn, event: AnyEvent) -> None:
+    match event:
+        case TaskStarted() | TaskFinished() | AttemptLost() | ChildStarted() | ChildEnded():
+            _about_run(turn, event)
+        case TimerFired():
+            _timer(turn, event)
+        case Rendered():
+            _rendered(turn, event)
+        case Created():
+            course.created(turn)
+        case SlotGranted():
+            course.slot_granted(turn)
+        case SlotDenied():
+            course.slot_denied(turn, event)
+        case _:
+            _asked(turn, event)
+
+
+def _asked(
+    turn: Turn,
+    event: Resumed | PauseRequested | KillRequested | Restarted | StatusForced | BreakpointResumed,
+) -> None:
+    """What people ask for (01 §8)."""
+    match event:
+        case Resumed():
+            operation.resume(turn, event)
+        case PauseRequested():
+            operation.pause(turn)
+        case KillRequested():
+            operation.kill(turn, event)
+        case Restarted():
+            operation.restarted(turn)
+        case StatusForced():
+            operation.force(turn, event)
+        case BreakpointResumed():
+            operation.leave_breakpoint(turn, event)
+        case _:
+            assert_never(event)
+
+
+def _about_run(
+    turn: Turn, event: TaskStarted | TaskFinished | AttemptLost | ChildStarted | ChildEnded
+) -> None:
+    found = _find(turn, event.task_run_id)
+    if found is None:
+        return
+    kind, node, run = found
+    match event:
+        case TaskStarted():
+            kind.started(turn, node, run, event=event)
+        case TaskFinished():
+            kind.finished(turn, node, run, event=event)
+        case AttemptLost():
+            kind.lost(turn, node, run, event=event)
+        case ChildStarted():
+            kind.child_started(turn, node, run, event=event)
+        case ChildEnded():
+            kind.child_ended(turn, node, run, event=event)
+
+
+def _find(turn: Turn, run_id: str) -> tuple[Kind, AnyNode, TaskRun] | None:
+    run = turn.runs.get(TaskRunId(run_id))
+    place = None if run is None else kind_of(turn, run)
+    return None if run is None or place is None else (*place, run)
+
+
+def _timer(turn: Turn, event: TimerFired) -> None:
+    name, _, rest = event.timer_id.partition("/")
+    match name:
+        case "schedule":
+            if turn.course.phase is Phase.SCHEDULED:
+                course.admit(turn)
+        case "kill":
+            _abandon(turn)
+        case "sla":
+            sla.overdue(turn, rest)
+        case _:
+            run_id, _, number = rest.partition("/")
+            found = _find(turn, run_id)
+            if found is not None and turn.course.ending is None:
+                kind, node, run = found
+                kind.fired(turn, node, run, name=name, number=number)
+
+
+def _rendered(turn: Turn, event: Rendered) -> None:
+    owner, _, purpose = event.request_id.partition("/")
+    if owner == "sla":
+        sla.rendered(turn, event)
+        return
+    if owner in {"outputs", "output"}:
+        course.outputs_rendered(turn, event)
+        return
+    found = _find(turn, owner)
+    if found is None or turn.course.ending is not None:
+        return
+    kind, node, run = found
+    if purpose.startswith("batch"):
+        kind.rendered(turn, node, run, event=event, purpose=purpose)
+    elif run.progress is not None and run.progress.waiting == purpose:
+        turn.note(run, waiting=None)
+        run = turn.runs[run.id]
+        if purpose.startswith("runIf"):
+            _run_if_rendered(turn, run, event)
+        else:
+            kind.rendered(turn, node, run, event=event, purpose=purpose)
+
+
+def _work(turn: Turn) -> None:
+    """Do what is on the agenda, in order, unless scheduling is withheld; then it is kept for later."""
+    if turn.course.agenda and not _is_withheld(turn):
+        turn.agenda.extendleft(reversed(turn.course.agenda))
+        turn.remember(agenda=())
+    if turn.agenda and not _is_withheld(turn) and not sla.hold(turn):
+        while turn.agenda and not _is_withheld(turn):
+            _do(turn, turn.agenda.popleft())
+    if turn.agenda:
+        turn.remember(agenda=(*turn.course.agenda, *turn.agenda))
+
+
+def _is_withheld(turn: Turn) -> bool:
+    memory = turn.course
+    if memory.ending is not None:
+        return False
+    waits = memory.phase in {Phase.NEW, Phase.SCHEDULED, Phase.ADMISSION}
+    return waits or memory.held or bool(memory.asserting) or turn.state is State.BREAKPOINT
+
+
+def _do(turn: Turn, item: Item) -> None:
+    match item:
+        case Enter(id=run_id):
+            _enter(turn, run_id)
+        case Ended(run=run):
+            _ended(turn, run)
+        case Advance(id=None):
+            _advance(turn, None)
+        case Advance(id=run_id):
+            scope = turn.runs.get(TaskRunId(run_id or ""))
+            if scope is not None:
+                _advance(turn, scope)
+        case Stop(cascade=cascade):
+            _stop(turn, cascade=cascade)
+        case _:
+            assert_never(item)
+
+
+def _advance(turn: Turn, scope: Scope) -> None:
+    ending = turn.course.ending
+    flowing = course.FLOW
+    if scope is not None:
+        place = kind_of(turn, scope)
+        if place is None or place[0].flowing is None or scope.state is not State.RUNNING:
+            return
+        flowing = place[0].flowing
+    if ending is None:
+        if scope is not None or turn.course.phase in {Phase.RUNNING, Phase.AFTER}:
+            branch.advance(turn, scope, flowing)
+    elif turn.progress(scope).live == 0:
+        _settle(turn, scope, ending)
+
+
+def _settle(turn: Turn, scope: Scope, ending: State) -> None:
+    """The execution is ending, and nothing runs below this scope any more."""
+    if scope is None:
+        course.finish(turn, ending)
+        return
+    progress, node = turn.progress(scope), turn.plan.nodes[scope.task_id]
+    if progress.floor is not None:
+        state = progress.floor
+    elif turn.course.hard:
+        state = State.KILLED
+    else:
+        state = forgiven(
+            progress.worst, allow_failure=node.allow_failure, allow_warning=node.allow_warning
+        )
+    turn.end(turn.runs[scope.id], state)
+
+
+def _ended(turn: Turn, run: TaskRun) -> None:
+    scope: Scope = None
+    flowing = course.FLOW
+    if run.parent_id is not None:
+        scope = turn.runs.get(run.parent_id)
+        place = None if scope is None else kind_of(turn, scope)
+        if place is None or place[0].flowing is None:
+            return
+        flowing = place[0].flowing
+    branch.child_ended(turn, scope, run, flowing=flowing)
+    _advance(turn, None if scope is None else turn.runs[scope.id])
+
+
+def _stop(turn: Turn, *, cascade: bool) -> None:
+    hard = turn.course.hard
+    for run in sorted(turn.runs.values(), key=lambda run: run.ordinal, reverse=True):
+        found = _find(turn, run.id)
+        if found is None:
+            turn.end(run, State.KILLED)
+        else:
+            kind, node, _ = found
+            kind.killed(turn, node, run, hard=hard, cascade=cascade)
+    turn.advance(None)
+
+
+def _abandon(turn: Turn) -> None:
+    """01 §4.9: an execution is KILLED even when its tasks do not answer."""
+    if turn.course.ending is None or not turn.course.hard:
+        return
+    for run in list(turn.runs.values()):
+        place = kind_of(turn, run)
+        if place is None or place[0].flowing is None or turn.progress(run).attempt:
+            leaf.abandon(turn, run)
+
+
+def _enter(turn: Turn, run_id: TaskRunId) -> None:
+    """A task run begins: breakpoint, then `runIf`, then what its kind does."""
+    found = _find(turn, run_id)
+    if found is None or turn.course.ending is not None:
+        return
+    kind, node, run = found
+    if run.state not in {State.CREATED, State.RESTARTED}:
+        return
+    if operation.is_breakpoint(turn, run):
+        turn.mark(run, State.BREAKPOINT)
+        turn.become(State.BREAKPOINT)
+    elif node.run_if is None:
+        kind.enter(turn, node, run)
+    elif is_template(node.run_if):
+        purpose = f"runIf{len(run.attempts or ())}"
+        turn.note(run, waiting=purpose)
+        turn.emit(
+            Render(request_id=f"{run.id}/{purpose}", values={"runIf": node.run_if}, frame=run)
+        )
+    else:
+        _decide(turn, run, condition=node.run_if)
+
+
+def _run_if_rendered(turn: Turn, run: TaskRun, event: Rendered) -> None:
+    if event.problem is None:
+        _decide(turn, run, condition=event.values.get("runIf"))
+        return
+    problem = f"Failed to evaluate the runIf condition for task {run.task_id}."
+    turn.log("ERROR", f"{problem} Cause: {event.problem}", run)
+    turn.end(run, State.FAILED)
+
+
+def _decide(turn: Turn, run: TaskRun, *, condition: object) -> None:
+    found = _find(turn, run.id)
+    if found is not None and is_truthy(condition):
+        kind, node, run = found
+        kind.enter(turn, node, run)
+    else:
+        turn.end(run, State.SKIPPED)
