@@ -44,11 +44,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     env_prefix: str = "ENV_"
     secret_prefix: str = "SECRET_"  # noqa: S105 - the prefix of variables, not a secret
     globals: Mapping[str, Any] = {}
+    zone: str = "Etc/UTC"
+    """The server's time zone, of dates that name none."""
     recursive_rendering: bool = False
     lazy_variables: bool = True
     """Whether `{{ vars.x }}` gives the rendered text of a variable that holds a template."""
-    lazy_variables: bool = True
-    """`variables.lazy-rendering`: an entry of `vars` that holds a template is rendered when it is read (02 §3)."""
     plugin_defaults: tuple[Mapping[str, Any], ...] = ()
     plugin_configurations: tuple[Mapping[str, Any], ...] = ()
     tmp_dir: str | None = None

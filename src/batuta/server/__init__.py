@@ -1,0 +1,1 @@
+"""The long-running roles: executor, scheduler and worker, and what they share."""

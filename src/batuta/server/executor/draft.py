@@ -1,0 +1,156 @@
+"""What the current turn will commit, gathered while executions move."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from batuta.engine.execution import Execution, TaskRun
+from batuta.model.ids import ExecutionId, TaskRunId, partition_of
+from batuta.model.instant import Instant
+from batuta.model.state import State
+from batuta.server.executor.live import Live
+from batuta.server.executor.local import Local
+from batuta.store.rows import (
+    ExecutionRow,
+    JobRow,
+    LogRow,
+    Mail,
+    MetricRow,
+    OutputRow,
+    SlotRelease,
+    SlotRequest,
+    TaskRunRow,
+    TimerRow,
+    TriggerRow,
+    Turn,
+)
+
+
+class Draft:
+    """The last word on a row counts: a task run that changed ten times in a turn is written once."""
+
+    def __init__(self) -> None:
+        self.touched: dict[ExecutionId, Live] = {}
+        self.before: dict[ExecutionId, Execution] = {}
+        self.created: list[ExecutionRow] = []
+        self.executions: list[Execution] = []
+        """Headers of executions that are not in memory."""
+        self.logs: list[LogRow] = []
+        self.metrics: list[MetricRow] = []
+        self.inbox: list[Mail] = []
+        self.inbox_done: list[int] = []
+        self.jobs: dict[tuple[TaskRunId, int], JobRow] = {}
+        self.jobs_done: list[tuple[TaskRunId, int]] = []
+        self.slots: list[SlotRequest | SlotRelease] = []
+        self.triggers: list[TriggerRow] = []
+        self.announced: list[tuple[Live, State]] = []
+        self.ended: list[Live] = []
+        self.kills: list[TaskRunId] = []
+        self.locals: list[Local] = []
+        """Events without a row, to be taken in again when the commit fails."""
+        self.fired: list[tuple[ExecutionId, str]] = []
+        """Timers that fired; they go unless the turn sets them anew."""
+        self.runs: dict[TaskRunId, tuple[Live, TaskRun]] = {}
+        self.removed: list[tuple[ExecutionId, TaskRunId]] = []
+        self.outputs: dict[TaskRunId, OutputRow] = {}
+        self.timers: dict[tuple[ExecutionId, str], Instant | None] = {}
+
+    def touch(self, live: Live) -> None:
+        """Note the execution before it moves for the first time in this turn."""
+        execution_id = live.execution.id
+        if execution_id not in self.touched:
+            self.touched[execution_id] = live
+            self.before[execution_id] = live.execution
+
+    def save_run(self, live: Live, run: TaskRun) -> None:
+        self.runs[run.id] = (live, run)
+
+    def remove_runs(self, live: Live, ids: Iterable[TaskRunId]) -> None:
+        for run_id in ids:
+            self.removed.append((live.execution.id, run_id))
+            self.runs.pop(run_id, None)
+            self.outputs.pop(run_id, None)
+            live.items_saved.discard(run_id)
+
+    def save_outputs(self, row: OutputRow) -> None:
+        self.outputs[row.task_run_id] = row
+
+    def set_timer(self, execution_id: ExecutionId, timer_id: str, due: Instant | None) -> None:
+        """`due` None clears it."""
+        self.timers[execution_id, timer_id] = due
+
+    def finish_job(self, run_id: TaskRunId, attempt: int) -> None:
+        self.jobs_done.append((run_id, attempt))
+
+    def merge(self, part: "Draft") -> None:
+        """Take over what one execution's moves gathered; no other part holds the same rows."""
+        self.touched |= part.touched
+        self.before |= part.before
+        self.runs |= part.runs
+        self.outputs |= part.outputs
+        self.timers |= part.timers
+        self.jobs |= part.jobs
+        for mine, theirs in zip(self.lists(), part.lists(), strict=True):
+            mine.extend(theirs)
+
+    def lists(self) -> tuple[list[Any], ...]:
+        return (
+            self.created,
+            self.executions,
+            self.logs,
+            self.metrics,
+            self.inbox,
+            self.jobs_done,
+            self.slots,
+            self.triggers,
+            self.announced,
+            self.ended,
+            self.kills,
+            self.removed,
+        )
+
+    def is_empty(self) -> bool:
+        return not (
+            self.touched
+            or self.inbox_done
+            or self.fired
+            or self.logs
+            or self.metrics
+            or self.jobs_done
+            or self.executions
+        )
+
+    def to_turn(self, epochs: dict[int, int]) -> Turn:
+        for key in self.fired:
+            self.timers.setdefault(key, None)
+        moved = [
+            live.execution
+            for execution_id, live in self.touched.items()
+            if live.execution is not self.before[execution_id]
+        ]
+        partitions = {partition_of(execution_id) for execution_id in self.touched}
+        return Turn(
+            fences={
+                partition: epochs[partition] for partition in partitions if partition in epochs
+            },
+            created=self.created,
+            executions=[*moved, *self.executions],
+            removed_runs=self.removed,
+            task_runs=[self._run_row(live, run) for live, run in self.runs.values()],
+            outputs=list(self.outputs.values()),
+            logs=self.logs,
+            metrics=self.metrics,
+            inbox=self.inbox,
+            inbox_done=self.inbox_done,
+            jobs=list(self.jobs.values()),
+            jobs_done=self.jobs_done,
+            timers=[TimerRow(*key, due) for key, due in self.timers.items() if due is not None],
+            timers_cleared=[key for key, due in self.timers.items() if due is None],
+            slots=self.slots,
+            triggers=self.triggers,
+        )
+
+    def _run_row(self, live: Live, run: TaskRun) -> TaskRunRow:
+        known = run.id in live.items_saved
+        if run.progress is not None and run.progress.items is not None and not known:
+            live.items_saved.add(run.id)
+        return TaskRunRow(execution_id=live.execution.id, run=run, items_known=known)

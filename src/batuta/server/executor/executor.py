@@ -1,0 +1,293 @@
+"""The executor role: one loop that takes events in, lets executions move, and commits (09 §4).
+
+Several turns may be under way at once, each with other executions; the store writes those that wait together in one
+transaction. What a turn orders outside (jobs, kills) happens after its commit.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+import structlog
+
+from batuta.engine.events import AnyEvent, Restarted, TimerFired
+from batuta.model.ids import PARTITIONS, ExecutionId, partition_of
+from batuta.model.instant import SECOND, Instant
+from batuta.operations.services import Services
+from batuta.server.executor.draft import Draft
+from batuta.server.executor.local import Local
+from batuta.server.executor.move import Mover
+from batuta.server.executor.residents import Residents
+from batuta.server.executor.work import Work
+from batuta.store.errors import GoneError, StoreError
+from batuta.store.rows import Committed, InboxRow, TimerRow
+
+ROWS_AT_ONCE = 256
+"""Events taken into one turn."""
+TURNS_UNDER_WAY = 4
+LEASE = 30 * SECOND
+RENEW_SECONDS = 10.0
+RETRY_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Executor:
+    """Owns the partitions it holds a lease on. `run` until cancelled; then every lease is given back."""
+
+    def __init__(
+        self, services: Services, *, owner: str, mover: Mover, residents: Residents, work: Work
+    ) -> None:
+        self._services = services
+        self._owner = owner
+        self._mover = mover
+        self._residents = residents
+        self._work = work
+        self._epochs: dict[int, int] = {}
+        self._rows: deque[InboxRow] = deque()
+        self._known: set[int] = set()
+        self._local: deque[Local] = deque()
+        self._wake = asyncio.Event()
+        self._next_timer: Instant | None = None
+        self._fired: set[tuple[ExecutionId, str]] = set()
+        self._turns = asyncio.Semaphore(TURNS_UNDER_WAY)
+        self._busy: set[ExecutionId] = set()
+        """Executions in turns that are not committed: nothing is built on what may not hold."""
+        self._parked: dict[ExecutionId, list[InboxRow | Local]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        work.deliver = self.deliver
+
+    async def run(self) -> None:
+        stop = self._services.store.changes(self._on_commit)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                self._work.group = group
+                await self._take_over()
+                group.create_task(self._keep_leases())
+                await self._loop()
+        finally:
+            stop()
+            self._group = None
+            with suppress(StoreError):
+                await self._services.store.queues.release_partitions(self._owner)
+
+    def deliver(self, local: Local) -> None:
+        """Take in what a worker or the server itself found out. On the event loop only."""
+        self._local.append(local)
+        self._wake.set()
+
+    # -- taking over and keeping partitions ----------------------------------------------------------------
+
+    async def _take_over(self) -> None:
+        """Own what is free, and take up what waits since before."""
+        await self._renew()
+        store = self._services.store
+        self._next_timer = await store.queues.next_timer(self._epochs)
+        await self._read_inbox()
+        await self._work.recover(await store.queues.jobs())
+
+    async def _read_inbox(self) -> None:
+        after = 0
+        while rows := await self._services.store.queues.inbox(self._epochs, after=after):
+            self._enqueue(rows)
+            after = rows[-1].id
+
+    async def _renew(self) -> None:
+        held = await self._services.store.queues.acquire_partitions(
+            self._owner, now=self._services.clock.now(), ttl=LEASE
+        )
+        lost = {p for p, epoch in self._epochs.items() if held.get(p) != epoch}
+        if lost:
+            log.warning("lease.lost", partitions=len(lost))
+            self._residents.drop(lambda execution_id: partition_of(execution_id) in lost)
+        self._epochs = dict(held)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            before = set(self._epochs)
+            try:
+                await self._renew()
+                if set(self._epochs) - before or len(self._epochs) < PARTITIONS:
+                    await self._read_inbox()
+            except StoreError as error:
+                log.error("lease.renewal_failed", error=str(error))  # noqa: TRY400 - no trace is needed
+
+    # -- the loop ------------------------------------------------------------------------------------------
+
+    async def _loop(self) -> None:
+        while True:
+            await self._wait()
+            try:
+                await self._turn()
+            except StoreError as error:
+                log.error("turn.failed", error=str(error))  # noqa: TRY400 - the store said all there is
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _wait(self) -> None:
+        """Until there is something to do, or a timer is due."""
+        if self._rows or self._local:
+            await asyncio.sleep(0)
+            return
+        self._wake.clear()
+        timeout = None
+        if self._next_timer is not None:
+            timeout = max(self._next_timer - self._services.clock.now(), 0) / SECOND
+        try:
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _turn(self) -> None:
+        draft = Draft()
+        events: dict[ExecutionId, list[AnyEvent]] = {}
+        self._take_rows(events, draft)
+        self._take_local(events, draft)
+        await self._take_timers(events, draft)
+        for execution_id, batch in events.items():
+            draft.merge(await self._move(execution_id, batch))
+        if draft.is_empty():
+            return
+        self._busy.update(draft.touched)
+        await self._turns.acquire()
+        self._running().create_task(self._commit(draft))
+
+    async def _move(self, execution_id: ExecutionId, events: list[AnyEvent]) -> Draft:
+        """What the events make of one execution. A fault of ours ends this execution, not the executor."""
+        draft = Draft()
+        if any(isinstance(event, Restarted) for event in events):
+            self._residents.forget(execution_id)
+        try:
+            live = await self._residents.get(execution_id)
+            if live is not None:
+                await self._mover.move(live, events, draft)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("execution.failed", execution=execution_id)
+            self._residents.forget(execution_id)
+            return await self._residents.failed(execution_id, str(error))
+        return draft
+
+    def _take_rows(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
+        for _ in range(min(len(self._rows), ROWS_AT_ONCE)):
+            row = self._rows.popleft()
+            if row.execution_id in self._busy:
+                self._parked.setdefault(row.execution_id, []).append(row)
+                continue
+            events.setdefault(row.execution_id, []).append(row.event)
+            draft.inbox_done.append(row.id)
+
+    def _take_local(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
+        for _ in range(min(len(self._local), ROWS_AT_ONCE)):
+            local = self._local.popleft()
+            if local.execution_id in self._busy:
+                self._parked.setdefault(local.execution_id, []).append(local)
+                continue
+            draft.locals.append(local)
+            if local.event is not None:
+                events.setdefault(local.execution_id, []).append(local.event)
+            if local.job is not None:
+                draft.finish_job(*local.job)
+            draft.logs.extend(local.logs)
+            draft.metrics.extend(local.metrics)
+
+    async def _take_timers(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
+        now = self._services.clock.now()
+        if self._next_timer is None or self._next_timer > now:
+            return
+        self._next_timer = None
+        for timer in await self._services.store.queues.timers(self._epochs, until=now):
+            key = (timer.execution_id, timer.timer_id)
+            if key in self._fired or timer.execution_id in self._busy:
+                continue
+            self._fired.add(key)
+            draft.fired.append(key)
+            event = TimerFired(at=now, timer_id=timer.timer_id)
+            events.setdefault(timer.execution_id, []).append(event)
+        if not self._busy and not draft.fired:
+            await self._refresh_timer()
+
+    # -- commits -------------------------------------------------------------------------------------------
+
+    async def _commit(self, draft: Draft) -> None:
+        try:
+            await self._services.store.commit(draft.to_turn(self._epochs))
+        except StoreError as error:
+            log.error("turn.commit_failed", error=str(error))  # noqa: TRY400 - the store said all there is
+            await self._undo(draft, pause=not isinstance(error, GoneError))
+        else:
+            self._known.difference_update(draft.inbox_done)
+            for run_id in draft.kills:
+                self._work.kill(run_id)
+            for live in draft.ended:
+                self._residents.release(live)
+        finally:
+            self._fired.difference_update(draft.fired)
+            self._turns.release()
+            self._unpark(draft)
+        await self._refresh_timer()
+
+    async def _undo(self, draft: Draft, *, pause: bool) -> None:
+        """Memory is ahead of the rows: forget what the turn touched, and take its events in once more."""
+        if pause:
+            await asyncio.sleep(RETRY_SECONDS)
+        for execution_id in draft.touched:
+            self._residents.forget(execution_id)
+        self._known.difference_update(draft.inbox_done)
+        self._local.extend(draft.locals)
+        await self._renew()
+        await self._read_inbox()
+
+    def _unpark(self, draft: Draft) -> None:
+        for execution_id in draft.touched:
+            self._busy.discard(execution_id)
+            for item in reversed(self._parked.pop(execution_id, ())):
+                if isinstance(item, InboxRow):
+                    self._rows.appendleft(item)
+                else:
+                    self._local.appendleft(item)
+        self._wake.set()
+
+    async def _refresh_timer(self) -> None:
+        due = await self._services.store.queues.next_timer(self._epochs)
+        self._note_timers([] if due is None else [due])
+
+    def _on_commit(self, committed: Committed) -> None:
+        """Called by the store on the event loop after each transaction of this process."""
+        self._residents.note_created(committed.created)
+        self._enqueue(committed.inbox)
+        self._note_timers([timer.due for timer in committed.timers if self._owns(timer)])
+        for job in committed.jobs:
+            if partition_of(job.execution_id) in self._epochs:
+                self._work.dispatch(job)
+        for execution_id in committed.deleted:
+            self._residents.forget(execution_id)
+
+    def _enqueue(self, rows: Iterable[InboxRow]) -> None:
+        for row in rows:
+            if row.partition in self._epochs and row.id not in self._known:
+                self._known.add(row.id)
+                self._rows.append(row)
+                self._wake.set()
+
+    def _note_timers(self, dues: Iterable[Instant]) -> None:
+        for due in dues:
+            if self._next_timer is None or due < self._next_timer:
+                self._next_timer = due
+                self._wake.set()
+
+    def _owns(self, timer: TimerRow) -> bool:
+        return partition_of(timer.execution_id) in self._epochs
+
+    def _running(self) -> asyncio.TaskGroup:
+        if self._group is None:
+            raise RuntimeError("the executor does not run")
+        return self._group
+
+    def epochs(self) -> Mapping[int, int]:
+        """The partitions held now, with their epochs."""
+        return self._epochs

@@ -1,0 +1,132 @@
+"""One execution in the memory of the executor that owns it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from batuta.engine.execution import Execution, TaskRun
+from batuta.engine.plan import Plan
+from batuta.model import codec
+from batuta.model.ids import TaskId, TaskRunId
+from batuta.server.executor.outputs import OutputTree
+from batuta.server.executor.secrets import Cipher, reveal
+from batuta.server.executor.variables import execution_variables
+from batuta.store.rows import ParentLink
+
+
+class Live:
+    """The engine's value, and what the executor keeps beside it. Mutable; owned by one executor."""
+
+    __slots__ = (
+        "_deferred",
+        "_header",
+        "_header_of",
+        "cipher",
+        "execution",
+        "items_saved",
+        "link",
+        "loaded",
+        "plan",
+        "secrets",
+        "states",
+        "trees",
+    )
+
+    def __init__(
+        self,
+        execution: Execution,
+        plan: Plan,
+        *,
+        link: ParentLink | None,
+        cipher: Cipher | None,
+        fresh: bool,
+        keeps_states: bool,
+    ) -> None:
+        self.execution = execution
+        self.plan = plan
+        self.link = link
+        self.cipher = cipher
+        self.trees: dict[str, OutputTree] = {}
+        self.loaded: set[str] | None = None if fresh else set()
+        """Tasks whose outputs are all in `trees`; None: those of every task."""
+        self.items_saved: set[TaskRunId] = set()
+        self.secrets: set[str] = set()
+        """Texts that were decrypted for templates; masked in every log of the execution."""
+        self.states: dict[str, dict[str | None, str]] | None = {} if keeps_states else None
+        """State by task and own value, for `tasks` of templates; None where no template names it."""
+        self._deferred = 0
+        self._header: dict[str, Any] = {}
+        self._header_of: Execution | None = None
+
+    def header_variables(self) -> Mapping[str, Any]:
+        """Variables of the execution; computed again only when its header changed."""
+        execution = self.execution
+        before = self._header_of
+        if before is None or _header_differs(before, execution):
+            self._header = execution_variables(self.plan, execution)
+            if execution.inputs:
+                self._header["inputs"] = reveal(execution.inputs, self.cipher, self.secrets)
+        self._header_of = execution
+        return self._header
+
+    def put_outputs(self, run: TaskRun, outputs: Mapping[str, Any]) -> None:
+        tree = self.trees.get(run.task_id)
+        if tree is None:
+            tree = self.trees[run.task_id] = OutputTree()
+        tree.put(run.path, reveal(outputs, self.cipher, self.secrets))
+
+    def forget_below(self, parent: TaskRun) -> None:
+        """The task runs inside this one are gone, with their outputs."""
+        for task_id, tree in self.trees.items():
+            if _is_below(self.plan, TaskId(task_id), parent.task_id):
+                tree.remove(parent.path)
+
+    def next_deferred(self) -> int:
+        """A number for work that leaves the turn, unique while the execution is in memory."""
+        self._deferred += 1
+        return self._deferred
+
+    def put_state(self, run: TaskRun) -> None:
+        if self.states is not None:
+            self.states.setdefault(run.task_id, {})[run.value] = run.state.value
+
+    def task_states(self) -> dict[str, Any]:
+        """`tasks.<id>.state`, in loops `tasks.<id>[<value>].state` (02 §3)."""
+        result: dict[str, Any] = {}
+        for task_id, by_value in (self.states or {}).items():
+            entry: dict[str, Any] = {}
+            for value, state in by_value.items():
+                if value is None:
+                    entry["state"] = state
+                else:
+                    entry[value] = {"state": state}
+            result[task_id] = entry
+        return result
+
+    def is_loaded(self, task_id: str) -> bool:
+        return self.loaded is None or task_id in self.loaded
+
+
+def _is_below(plan: Plan, task_id: TaskId, ancestor: TaskId) -> bool:
+    above = plan.parents.get(task_id)
+    while above is not None and above != ancestor:
+        above = plan.parents.get(above)
+    return above is not None
+
+
+_STATES = re.compile(rb"\btasks\s*[.\[]|tasksWithState|(?:print|fetch)Context")
+
+
+def names_states(plan: Plan) -> bool:
+    """Whether a template of the flow may read the states of its tasks."""
+    return _STATES.search(codec.encode(plan)) is not None
+
+
+def _header_differs(before: Execution, now: Execution) -> bool:
+    return before is not now and not (
+        before.histories is now.histories
+        and before.inputs is now.inputs
+        and before.labels is now.labels
+        and before.outputs is now.outputs
+        and before.trigger is now.trigger
+    )

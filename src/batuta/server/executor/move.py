@@ -1,0 +1,282 @@
+"""Moving one execution: events in, and every command that can be answered at once answered, until it is quiet."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any, assert_never
+
+from batuta.engine.commands import (
+    Announce,
+    AnyCommand,
+    Change,
+    ClearTimer,
+    End,
+    KillChild,
+    KillChildren,
+    KillTask,
+    Logged,
+    NewExecution,
+    OutputsSaved,
+    ReleaseSlot,
+    Render,
+    RequestSlot,
+    RestartChildren,
+    RunSaved,
+    RunsRemoved,
+    RunTask,
+    SetTimer,
+    StartChild,
+)
+from batuta.engine.events import AnyEvent, ChildEnded, KillRequested, Rendered
+from batuta.engine.execution import TaskRun
+from batuta.engine.plan import Concurrency, Leaf
+from batuta.engine.step import step
+from batuta.expr import ExpressionError
+from batuta.flow.inputs import typed_outputs
+from batuta.model import codec
+from batuta.model.ids import TaskRunId
+from batuta.operations.services import Services
+from batuta.server.executor.children import Children
+from batuta.server.executor.draft import Draft
+from batuta.server.executor.inline import InlineResult, InlineRunner
+from batuta.server.executor.journal import engine_log, log_rows, metric_rows
+from batuta.server.executor.live import Live
+from batuta.server.executor.lookup import NeedsLookUpError
+from batuta.server.executor.note import InlineNote, Note, RenderNote, TaskNote
+from batuta.server.executor.rendering import Rendering, render_all
+from batuta.server.worker.render import JobRenderer
+from batuta.storage.layout import message_path, to_uri
+from batuta.store.rows import (
+    MAX_PAYLOAD,
+    JobRow,
+    Mail,
+    OutputRow,
+    SlotRelease,
+    SlotRequest,
+)
+
+EVENTS_AT_ONCE = 512
+"""One execution's share of a turn; what follows goes through its inbox, so that others get their turn."""
+
+
+class Mover:
+    def __init__(
+        self, services: Services, *, rendering: Rendering, inline: InlineRunner, children: Children
+    ) -> None:
+        self._services = services
+        self._rendering = rendering
+        self._inline = inline
+        self._children = children
+
+    async def move(self, live: Live, events: Iterable[AnyEvent], draft: Draft) -> None:
+        """Take in the events and what follows from them. Rows and orders are gathered in `draft`."""
+        draft.touch(live)
+        queue = deque(events)
+        done = 0
+        while queue:
+            event = queue.popleft()
+            if done >= EVENTS_AT_ONCE:
+                draft.inbox.append(Mail(live.execution.id, event))
+                continue
+            done += 1
+            result = step(live.plan, live.execution, event)
+            live.execution = result.execution
+            for change in result.changes:
+                await self._record(live, change, draft)
+            for command in result.commands:
+                answer = await self._obey(live, command, draft)
+                if answer is not None:
+                    queue.append(answer)
+
+    async def _record(self, live: Live, change: Change, draft: Draft) -> None:
+        match change:
+            case RunSaved(task_run=run):
+                draft.save_run(live, run)
+                live.put_state(run)
+            case OutputsSaved(task_run=run, outputs=outputs):
+                live.put_outputs(run, outputs)
+                draft.save_outputs(await self._output_row(live, run, outputs))
+            case RunsRemoved(task_run_ids=ids, parent=parent):
+                draft.remove_runs(live, ids)
+                live.forget_below(parent)
+            case Logged():
+                draft.logs.append(engine_log(live, change))
+            case _:
+                assert_never(change)
+
+    async def _obey(self, live: Live, command: AnyCommand, draft: Draft) -> AnyEvent | None:  # noqa: C901, PLR0912 - one arm for each command
+        execution_id = live.execution.id
+        match command:
+            case RunTask():
+                return await self._run(live, command, draft)
+            case Render():
+                return await self._render(live, command, draft)
+            case StartChild():
+                return await self._children.start(live, command, draft)
+            case SetTimer(timer_id=timer_id, due=due):
+                draft.set_timer(execution_id, timer_id, due)
+            case ClearTimer(timer_id=timer_id):
+                draft.set_timer(execution_id, timer_id, None)
+            case KillTask(task_run_id=run_id):
+                draft.kills.append(run_id)
+            case KillChildren(task_run_id=run_id):
+                await self._children.kill_all(live, run_id, draft)
+            case RestartChildren(task_run_id=run_id):
+                await self._children.restart_failed(live, run_id, draft)
+            case KillChild(execution_id=child_id):
+                event = KillRequested(at=self._services.clock.now())
+                draft.inbox.append(Mail(child_id, event))
+            case RequestSlot():
+                draft.slots.append(await self._slot_request(live))
+            case ReleaseSlot(held=held):
+                draft.slots.append(await self._slot_release(live, held=held))
+            case NewExecution(due=due):
+                await self._children.renew(live, due, draft)
+            case Announce(state=state):
+                draft.announced.append((live, state))
+            case End():
+                self._end(live, draft)
+            case _:
+                assert_never(command)
+        return None
+
+    async def _run(self, live: Live, command: RunTask, draft: Draft) -> AnyEvent | None:
+        run = live.execution.runs.get(command.task_run.id, command.task_run)
+        node = live.plan.nodes[run.task_id]
+        if isinstance(node, Leaf) and node.inline:
+            try:
+                result = await self._rendering.attempt(
+                    live,
+                    run,
+                    compute=lambda renderer: self.run_inline(
+                        live, run, attempt=command.attempt, renderer=renderer
+                    ),
+                )
+            except NeedsLookUpError:
+                add_job(draft, live, run.id, attempt=command.attempt, note=InlineNote())
+                return None
+            kind = live.execution.kind
+            draft.logs += log_rows(result.info, result.logs, kind=kind)
+            draft.metrics += metric_rows(result.info, result.metrics, kind=kind)
+            return result.event
+        group = getattr(node, "worker_group", None)
+        note = TaskNote(timeout=command.timeout)
+        add_job(draft, live, run.id, attempt=command.attempt, note=note, group=group)
+        return None
+
+    def run_inline(
+        self, live: Live, run: TaskRun, *, attempt: int, renderer: JobRenderer
+    ) -> InlineResult:
+        return self._inline.run(live, run, attempt=attempt, renderer=renderer)
+
+    async def _render(self, live: Live, command: Render, draft: Draft) -> AnyEvent | None:
+        run = self.frame_of(live, command)
+        try:
+            return await self._rendering.attempt(
+                live, run, compute=lambda renderer: self.answer(live, command, renderer)
+            )
+        except NeedsLookUpError:
+            run_id = run.id if run is not None else TaskRunId(live.execution.id)
+            attempt = -1 - live.next_deferred()
+            add_job(draft, live, run_id, attempt=attempt, note=RenderNote(command=command))
+            return None
+
+    @staticmethod
+    def frame_of(live: Live, command: Render) -> TaskRun | None:
+        frame = command.frame
+        return live.execution.runs.get(frame.id, frame) if frame is not None else None
+
+    def answer(self, live: Live, command: Render, renderer: JobRenderer) -> Rendered:
+        """Evaluate the templates of the engine; what is wrong with them is a problem in the answer."""
+        values: Mapping[str, Any] = {}
+        problem = None
+        try:
+            if command.types is None:
+                values = render_all(renderer, command.values, typed=command.typed)
+            else:
+                values = typed_outputs(
+                    live.plan.outputs, render=renderer.render, render_typed=renderer.render_typed
+                )
+        except (ExpressionError, ValueError) as error:
+            problem = str(error)
+        return Rendered(
+            at=self._services.clock.now(),
+            request_id=command.request_id,
+            values=values,
+            problem=problem,
+        )
+
+    async def _slot_request(self, live: Live) -> SlotRequest:
+        limits = await self._limits(live) or live.plan.concurrency or Concurrency(limit=1)
+        return SlotRequest(
+            flow=live.plan.flow,
+            execution_id=live.execution.id,
+            limit=limits.limit,
+            behavior=limits.behavior,
+            at=self._services.clock.now(),
+        )
+
+    async def _slot_release(self, live: Live, *, held: bool) -> SlotRelease:
+        limits = await self._limits(live)
+        return SlotRelease(
+            flow=live.plan.flow,
+            execution_id=live.execution.id,
+            limit=limits.limit if limits is not None else None,
+            at=self._services.clock.now(),
+            held=held,
+        )
+
+    async def _limits(self, live: Live) -> Concurrency | None:
+        """The limit counts as the latest revision has it (01 §7.1)."""
+        latest = await self._services.plans.latest(live.plan.flow)
+        return latest.plan.concurrency if latest is not None else None
+
+    def _end(self, live: Live, draft: Draft) -> None:
+        execution = live.execution
+        link = live.link
+        if link is not None and link.wait:
+            event = ChildEnded(
+                at=self._services.clock.now(),
+                task_run_id=link.task_run_id,
+                execution_id=execution.id,
+                state=execution.state,
+                outputs=execution.outputs,
+                index=link.index,
+            )
+            draft.inbox.append(Mail(link.execution_id, event))
+        draft.ended.append(live)
+
+    async def _output_row(self, live: Live, run: TaskRun, outputs: Mapping[str, Any]) -> OutputRow:
+        data: bytes | None = codec.encode(outputs)
+        uri = None
+        if data is not None and len(data) > MAX_PAYLOAD:
+            flow = live.plan.flow
+            place = to_uri(message_path(run.id))
+            uri = await self._services.storage.put(flow.tenant, place, data)
+            data = None
+        return OutputRow(
+            execution_id=live.execution.id,
+            ordinal=run.ordinal,
+            task_id=run.task_id,
+            task_run_id=run.id,
+            path=run.path,
+            data=data,
+            uri=uri,
+        )
+
+
+def add_job(
+    draft: Draft,
+    live: Live,
+    run_id: TaskRunId,
+    *,
+    attempt: int,
+    note: Note,
+    group: str | None = None,
+) -> None:
+    draft.jobs[run_id, attempt] = JobRow(
+        execution_id=live.execution.id,
+        task_run_id=run_id,
+        attempt=attempt,
+        payload=codec.encode(note),
+        worker_group=group,
+    )

@@ -1,0 +1,97 @@
+"""Templates evaluated on behalf of the engine, and for inline tasks."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from batuta.engine.execution import TaskRun
+from batuta.expr.host import Host
+from batuta.expr.host import Settings as ExprSettings
+from batuta.model import codec
+from batuta.model.ids import TaskId
+from batuta.operations.services import Services
+from batuta.server.executor.live import Live
+from batuta.server.executor.lookup import GuardedOutputs, ImmediateHost, NeedsOutputsError
+from batuta.server.executor.variables import Surroundings, frame_variables
+from batuta.server.worker.render import JobRenderer
+
+T = TypeVar("T")
+
+
+class Rendering:
+    """Makes renderers over the variables of an execution or task run, and loads what they miss."""
+
+    def __init__(
+        self, services: Services, *, surroundings: Surroundings, settings: ExprSettings
+    ) -> None:
+        self._services = services
+        self._surroundings = surroundings
+        self._lazy = services.settings.lazy_variables
+        self.immediate = ImmediateHost(
+            settings, now=services.clock.now, entropy=services.ids.entropy
+        )
+
+    def renderer(self, live: Live, run: TaskRun | None, *, host: Host) -> JobRenderer:
+        return JobRenderer(self.variables(live, run), host, lazy_variables=self._lazy)
+
+    def variables(self, live: Live, run: TaskRun | None) -> dict[str, Any]:
+        """What templates of this task run see; `vars` unrendered (02 §3)."""
+        execution = live.execution
+        variables: dict[str, Any] = {
+            **self._surroundings.constants,
+            **live.header_variables(),
+            "vars": execution.variables,
+            "outputs": GuardedOutputs(live),
+        }
+        if live.states is not None:
+            variables["tasks"] = live.task_states()
+        if run is not None:
+            variables.update(frame_variables(live.plan, execution, run, trees=live.trees))
+        return variables
+
+    async def attempt(
+        self, live: Live, run: TaskRun | None, *, compute: Callable[[JobRenderer], T]
+    ) -> T:
+        """Evaluate from memory, reading missing outputs from the store.
+
+        Raises `NeedsLookUpError` when a template looks something else up; `compute` must then run on a thread.
+        """
+        while True:
+            try:
+                return compute(self.renderer(live, run, host=self.immediate))
+            except NeedsOutputsError as missing:
+                await self.load_outputs(live, missing.task_id)
+
+    async def load_outputs(self, live: Live, task_id: TaskId | None) -> None:
+        """Bring outputs of earlier task runs into memory; None: those of all tasks."""
+        rows = await self._services.store.executions.outputs(live.execution.id, task_id=task_id)
+        runs = await self._services.store.executions.task_runs(
+            live.execution.id, ids=[row.task_run_id for row in rows]
+        )
+        by_id = {row.run.id: row.run for row in runs}
+        for row in rows:
+            run = by_id.get(row.task_run_id)
+            if run is None or self._has(live, run):
+                continue
+            data = row.data
+            if data is None and row.uri is not None:
+                data = await self._services.storage.read(live.plan.flow.tenant, row.uri)
+            live.put_outputs(run, codec.decode(data) if data is not None else {})
+        if task_id is None:
+            live.loaded = None
+        elif live.loaded is not None:
+            live.loaded.add(task_id)
+
+    @staticmethod
+    def _has(live: Live, run: TaskRun) -> bool:
+        tree = live.trees.get(run.task_id)
+        return tree is not None and tree.at(run.path) is not None
+
+
+def render_all(renderer: JobRenderer, values: Mapping[str, Any], *, typed: bool) -> dict[str, Any]:
+    """Every value under its name; `typed` keeps the type of a text that is one expression."""
+    if not typed:
+        return {name: renderer.render(value) for name, value in values.items()}
+    return {
+        name: renderer.render_typed(value) if isinstance(value, str) else renderer.render(value)
+        for name, value in values.items()
+    }

@@ -1,0 +1,125 @@
+"""The executions in memory, and how they come back from their rows."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from batuta.engine.plan import Plan
+from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.state import History, State
+from batuta.operations.services import Services
+from batuta.server.executor.draft import Draft
+from batuta.server.executor.live import Live, names_states
+from batuta.server.executor.secrets import Cipher
+from batuta.store.rows import ExecutionRow, LogRow
+
+MAX_RESIDENTS = 4_000
+"""Beyond it the one untouched longest is forgotten; it comes back from its rows."""
+MAX_FACTS = 1_000
+
+
+class Residents:
+    def __init__(self, services: Services, *, cipher: Cipher | None) -> None:
+        self._services = services
+        self._cipher = cipher
+        self._lives: OrderedDict[ExecutionId, Live] = OrderedDict()
+        self._created: dict[ExecutionId, ExecutionRow] = {}
+        self._states: dict[tuple[FlowKey, int], bool] = {}
+
+    async def get(self, execution_id: ExecutionId) -> Live | None:
+        """The execution, from memory or rows; None where it was deleted."""
+        live = self._lives.get(execution_id)
+        if live is not None:
+            self._lives.move_to_end(execution_id)
+            return live
+        row = self._created.pop(execution_id, None)
+        fresh = row is not None
+        if row is None:
+            row = await self._services.store.executions.get(execution_id, live=True)
+        if row is None:
+            return None
+        live = await self._revive(row, fresh=fresh)
+        self._lives[execution_id] = live
+        return live
+
+    async def failed(self, execution_id: ExecutionId, reason: str) -> Draft:
+        """The rows of an execution that cannot go on: its flow is gone or unreadable, or a fault of ours."""
+        draft = Draft()
+        row = await self._services.store.executions.get(execution_id)
+        if row is None or row.execution.state.is_terminal:
+            return draft
+        now = self._services.clock.now()
+        execution = row.execution
+        ended = replace(execution, histories=(*execution.histories, History(State.FAILED, now)))
+        draft.executions.append(ended)
+        draft.logs.append(
+            LogRow(
+                at=now,
+                level="ERROR",
+                message=reason,
+                flow=execution.flow,
+                execution_id=execution_id,
+            )
+        )
+        return draft
+
+    def peek(self, execution_id: ExecutionId) -> Live | None:
+        return self._lives.get(execution_id)
+
+    def note_created(self, rows: Iterable[ExecutionRow]) -> None:
+        """Executions that were made in this process just now need not be read."""
+        for row in rows:
+            self._created[row.execution.id] = row
+
+    def release(self, live: Live) -> None:
+        """The execution is finished and committed."""
+        if self._lives.get(live.execution.id) is live:
+            del self._lives[live.execution.id]
+
+    def forget(self, execution_id: ExecutionId) -> None:
+        self._lives.pop(execution_id, None)
+        self._created.pop(execution_id, None)
+
+    def drop(self, chosen: Callable[[ExecutionId], bool]) -> None:
+        for execution_id in [each for each in self._lives if chosen(each)]:
+            del self._lives[execution_id]
+        for execution_id in [each for each in self._created if chosen(each)]:
+            del self._created[execution_id]
+
+    def evict(self) -> None:
+        """Keep memory bounded; only while no turn is under way."""
+        while len(self._lives) > MAX_RESIDENTS:
+            self._lives.popitem(last=False)
+
+    async def _revive(self, row: ExecutionRow, *, fresh: bool) -> Live:
+        execution = row.execution
+        compiled = await self._services.plans.get(execution.flow, execution.revision)
+        keeps_states = self._keeps_states(compiled.plan)
+        live = Live(
+            execution,
+            compiled.plan,
+            link=row.link,
+            cipher=self._cipher,
+            fresh=fresh,
+            keeps_states=keeps_states,
+        )
+        if not fresh:
+            live.items_saved.update(
+                run.id
+                for run in execution.runs.values()
+                if run.progress is not None and run.progress.items is not None
+            )
+            if keeps_states:
+                for each in await self._services.store.executions.task_runs(execution.id):
+                    live.put_state(each.run)
+        return live
+
+    def _keeps_states(self, plan: Plan) -> bool:
+        key = (plan.flow, plan.revision)
+        known = self._states.get(key)
+        if known is None:
+            if len(self._states) >= MAX_FACTS:
+                self._states.clear()
+            known = self._states[key] = names_states(plan)
+        return known

@@ -1,0 +1,40 @@
+"""Variables as plain data, for templates that are rendered on a thread or by a worker."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from batuta.engine.execution import TaskRun
+from batuta.model.ids import TaskId
+from batuta.server.executor.live import Live
+from batuta.server.executor.outputs import OutputTree
+from batuta.server.executor.rendering import Rendering
+
+MANY_VALUES = 1_000
+"""Of a loop with more values than this, a task run inside it is sent only the outputs on its own path."""
+
+
+async def snapshot(
+    rendering: Rendering, live: Live, run: TaskRun | None, *, reads: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """All variables, with the outputs of the tasks in `reads` (None: of all tasks)."""
+    names = sorted(reads) if reads is not None else None
+    if names is None:
+        if live.loaded is not None:
+            await rendering.load_outputs(live, None)
+    else:
+        for name in names:
+            if not live.is_loaded(name):
+                await rendering.load_outputs(live, TaskId(name))
+    variables = rendering.variables(live, run)
+    path = run.path if run is not None else ()
+    variables["outputs"] = {
+        name: _plain(live.trees[name], path)
+        for name in (names if names is not None else list(live.trees))
+        if name in live.trees and live.trees[name].has_value()
+    }
+    return variables
+
+
+def _plain(tree: OutputTree, path: tuple[str, ...]) -> dict[str, Any]:
+    inside = bool(path) and path[0] in tree.children
+    return tree.along(path) if inside and tree.size() > MANY_VALUES else tree.plain()

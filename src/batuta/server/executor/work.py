@@ -1,0 +1,226 @@
+"""Work outside the turn: jobs of workers, tasks of the server itself, and templates that look something up.
+
+Every piece of work has a job row, so nothing is lost when the process dies: what had not begun begins again, an
+attempt that was running is reported as lost.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+import structlog
+
+from batuta.engine.commands import Render
+from batuta.engine.events import AnyEvent, AttemptLost, TaskFinished
+from batuta.engine.execution import TaskRun
+from batuta.engine.plan import AnyNode, Leaf, WorkDir
+from batuta.model.ids import TaskRunId
+from batuta.model.state import State
+from batuta.operations.services import Services
+from batuta.server.executor.inline import frame_info, run_info
+from batuta.server.executor.journal import log_rows, metric_rows
+from batuta.server.executor.live import Live
+from batuta.server.executor.local import Local
+from batuta.server.executor.move import Mover
+from batuta.server.executor.note import InlineNote, RenderNote, TaskNote, read_note
+from batuta.server.executor.rendering import Rendering
+from batuta.server.executor.residents import Residents
+from batuta.server.executor.snapshot import snapshot
+from batuta.server.protocol import ChildSpec, Job, JobFinished
+from batuta.server.worker.attempt import Attempt
+from batuta.server.worker.host import LookUpHost
+from batuta.server.worker.pool import WorkerPool
+from batuta.server.worker.render import JobRenderer
+from batuta.server.worker.workplace import Workplace
+from batuta.store.rows import JobRow
+
+log = structlog.get_logger()
+
+
+class Work:
+    """Starts work when its row is committed, and delivers what comes of it to the executor."""
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        rendering: Rendering,
+        mover: Mover,
+        residents: Residents,
+    ) -> None:
+        self._services = services
+        self._rendering = rendering
+        self._mover = mover
+        self._residents = residents
+        self.place: Workplace | None = None
+        self.pool: WorkerPool | None = None
+        """None: worker tasks run on threads of this process."""
+        self._kills: dict[TaskRunId, Callable[[], None]] = {}
+        self.on_finished: Callable[[Job, JobFinished], None] = lambda _job, _finished: None
+        self.deliver: Callable[[Local], None] = lambda _: None
+        self.group: asyncio.TaskGroup | None = None
+
+    def dispatch(self, row: JobRow) -> None:
+        """Begin the work of a row that is committed."""
+        if self.group is not None:
+            self.group.create_task(self._begin(row))
+
+    async def recover(self, rows: Sequence[JobRow]) -> None:
+        """Take up the rows of an earlier process."""
+        for row in rows:
+            live = await self._residents.get(row.execution_id)
+            run = live.execution.runs.get(row.task_run_id) if live is not None else None
+            is_task = isinstance(read_note(row.payload), TaskNote)
+            if is_task and run is not None and run.state is State.RUNNING:
+                self._settle(row, self.lost(row.task_run_id, row.attempt))
+            else:
+                self.dispatch(row)
+
+    def kill(self, run_id: TaskRunId) -> None:
+        """Stop the attempt of this task run, if one is running; its result arrives like any other."""
+        stop = self._kills.get(run_id)
+        if stop is not None:
+            stop()
+
+    def forget(self, run_id: TaskRunId) -> None:
+        """The attempt ended."""
+        self._kills.pop(run_id, None)
+
+    def lost(self, run_id: TaskRunId, attempt: int) -> AttemptLost:
+        """By the server's policy a lost attempt runs again, or counts as failed (01 §10)."""
+        return AttemptLost(
+            at=self._services.clock.now(),
+            task_run_id=run_id,
+            attempt=attempt,
+            resubmit=self._services.settings.restart_strategy != "NEVER",
+        )
+
+    async def _begin(self, row: JobRow) -> None:
+        live = await self._residents.get(row.execution_id)
+        if live is None:
+            self._settle(row, None)
+            return
+        try:
+            match read_note(row.payload):
+                case RenderNote(command=command):
+                    await self._render(row, live, command)
+                case InlineNote():
+                    await self._inline(row, live)
+                case TaskNote() as note:
+                    await self._task(row, live, note)
+        except Exception:
+            log.exception("work.failed", execution=row.execution_id, task_run=row.task_run_id)
+            self._settle(row, self._failed(row))
+
+    async def _render(self, row: JobRow, live: Live, command: Render) -> None:
+        run = self._mover.frame_of(live, command)
+        renderer = await self._renderer(live, run)
+        event = await asyncio.to_thread(self._mover.answer, live, command, renderer)
+        self._settle(row, event)
+
+    async def _inline(self, row: JobRow, live: Live) -> None:
+        run = live.execution.runs.get(row.task_run_id)
+        if run is None:
+            self._settle(row, None)
+            return
+        renderer = await self._renderer(live, run)
+        result = await asyncio.to_thread(
+            partial(self._mover.run_inline, live, run, attempt=row.attempt, renderer=renderer)
+        )
+        self.deliver(
+            Local(
+                row.execution_id,
+                result.event,
+                job=(row.task_run_id, row.attempt),
+                logs=log_rows(result.info, result.logs, kind=live.execution.kind),
+                metrics=metric_rows(result.info, result.metrics, kind=live.execution.kind),
+            )
+        )
+
+    async def _renderer(self, live: Live, run: TaskRun | None) -> JobRenderer:
+        """Templates may wait for what they look up: only for use on a thread."""
+        variables = await snapshot(self._rendering, live, run)
+        job = Job(info=frame_info(live, run), spec={}, variables={})
+        host = LookUpHost(job, self._here(), mask=live.secrets.add)
+        lazy = self._services.settings.lazy_variables
+        return JobRenderer(variables, host, lazy_variables=lazy)
+
+    async def _task(self, row: JobRow, live: Live, note: TaskNote) -> None:
+        run = live.execution.runs.get(row.task_run_id)
+        node = live.plan.nodes.get(run.task_id) if run is not None else None
+        if run is None or not isinstance(node, Leaf | WorkDir):
+            self._settle(row, None)
+            return
+        job = await self._job(live, run, node, attempt=row.attempt, note=note)
+        pool = self.pool
+        if pool is None or (isinstance(node, Leaf) and node.placement == "server"):
+            await self._run_here(job, run)
+        else:
+            self._kills[run.id] = partial(pool.kill, job.id)
+            pool.submit(job)
+
+    async def _job(
+        self, live: Live, run: TaskRun, node: Leaf | WorkDir, *, attempt: int, note: TaskNote
+    ) -> Job:
+        variables = await snapshot(self._rendering, live, run, reads=node.outputs_read)
+        children = None
+        if isinstance(node, WorkDir):
+            children = tuple(_child(live.plan.nodes[task_id]) for task_id in node.tasks)
+        return Job(
+            info=run_info(live, run, attempt=attempt),
+            spec=node.spec,
+            variables=variables,
+            timeout=note.timeout,
+            log_level=node.log_level,
+            secrets=tuple(live.secrets),
+            lazy_variables=self._services.settings.lazy_variables,
+            path=run.path,
+            children=children,
+        )
+
+    async def _run_here(self, job: Job, run: TaskRun) -> None:
+        """On a thread with an event loop of its own, where look-ups may wait."""
+        attempt = Attempt(job, self._here())
+        loop = asyncio.new_event_loop()
+        self._kills[run.id] = partial(_call, loop, attempt.kill)
+        try:
+            finished = await asyncio.to_thread(loop.run_until_complete, attempt.run())
+        finally:
+            loop.close()
+        self.on_finished(job, finished)
+
+    def _here(self) -> Workplace:
+        if self.place is None:
+            raise RuntimeError("the roles are not put together yet")
+        return self.place
+
+    def _settle(self, row: JobRow, event: AnyEvent | None) -> None:
+        self.deliver(Local(row.execution_id, event, job=(row.task_run_id, row.attempt)))
+
+    def _failed(self, row: JobRow) -> TaskFinished:
+        return TaskFinished(
+            at=self._services.clock.now(),
+            task_run_id=row.task_run_id,
+            attempt=row.attempt,
+            state=State.FAILED,
+        )
+
+
+def _call(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(action)
+
+
+def _child(node: AnyNode) -> ChildSpec:
+    return ChildSpec(
+        task_id=node.id,
+        type=node.type,
+        spec=getattr(node, "spec", {}),
+        run_if=node.run_if,
+        timeout=getattr(node, "timeout", None),
+        allow_failure=node.allow_failure,
+        allow_warning=node.allow_warning,
+        retries=node.retry is not None,
+        log_level=node.log_level,
+    )

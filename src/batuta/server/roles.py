@@ -1,0 +1,136 @@
+"""Puts the roles of one process together from `Services`. `cli.wiring` and the test kit choose what is inside those."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from batuta.expr.host import Settings as ExprSettings
+from batuta.expr.temporal import find_zone
+from batuta.operations.cipher import cipher_of
+from batuta.operations.services import Services
+from batuta.operations.settings import Settings
+from batuta.server.answers import Answers
+from batuta.server.executor.children import Children
+from batuta.server.executor.executor import Executor
+from batuta.server.executor.inline import InlineRunner
+from batuta.server.executor.move import Mover
+from batuta.server.executor.rendering import Rendering
+from batuta.server.executor.reports import LocalGateway, Reports
+from batuta.server.executor.residents import Residents
+from batuta.server.executor.variables import Surroundings
+from batuta.server.executor.work import Work
+from batuta.server.protocol import Setup, StorageAccess
+from batuta.server.scheduler import Scheduler
+from batuta.server.worker.pool import PoolOptions, WorkerPool
+from batuta.server.worker.workplace import Workplace
+
+
+class RoleOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What is particular to this process."""
+
+    owner: str
+    """Names the process among executors, for the leases of partitions."""
+    tmp_dir: Path
+    cache_dir: Path
+    environment: Mapping[str, str]
+    """Of the process: secrets and `envs` come from it."""
+    storage: StorageAccess | None = None
+    """How a worker process reaches internal storage; None runs worker tasks on threads of this process."""
+
+
+class Roles(msgspec.Struct, frozen=True):
+    executor: Executor
+    scheduler: Scheduler
+    pool: WorkerPool | None
+
+    async def run(self) -> None:
+        """Until cancelled; then jobs that run get their grace and the leases are given back."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.executor.run())
+                group.create_task(self.scheduler.run())
+        finally:
+            if self.pool is not None:
+                await self.pool.close()
+
+
+def make_roles(services: Services, options: RoleOptions) -> Roles:
+    """On the running event loop."""
+    settings = services.settings
+    surroundings = Surroundings(
+        envs=_envs(options.environment, settings.env_prefix),
+        global_variables=settings.globals,
+        kestra=_kestra(settings),
+    )
+    expr = ExprSettings(
+        zone=find_zone(settings.zone),
+        recursive_rendering=settings.recursive_rendering,
+        url=settings.url,
+    )
+    rendering = Rendering(services, surroundings=surroundings, settings=expr)
+    residents = Residents(services, cipher=cipher_of(settings, services.ids))
+    inline = InlineRunner(services.registry, now=services.clock.now)
+    mover = Mover(services, rendering=rendering, inline=inline, children=Children(services))
+    work = Work(services, rendering=rendering, mover=mover, residents=residents)
+    answers = Answers(services, environment=options.environment)
+    reports = Reports(work=work, residents=residents, answers=answers)
+    work.place = Workplace(
+        worker_id=options.owner,
+        gateway=LocalGateway(reports, asyncio.get_running_loop()),
+        storage=services.storage,
+        registry=services.registry,
+        clock=services.clock,
+        ids=services.ids,
+        tmp_dir=options.tmp_dir,
+        cache_dir=options.cache_dir,
+        settings=settings.plugin_settings,
+        rendering=expr,
+        allowed_paths=tuple(Path(path) for path in settings.allowed_paths),
+    )
+    work.on_finished = reports.finished
+    work.pool = pool = _pool(services, options, reports)
+    executor = Executor(services, owner=options.owner, mover=mover, residents=residents, work=work)
+    return Roles(executor, Scheduler(services, surroundings=surroundings, settings=expr), pool)
+
+
+def _pool(services: Services, options: RoleOptions, reports: Reports) -> WorkerPool | None:
+    if options.storage is None:
+        return None
+    settings = services.settings
+    setup = Setup(
+        worker_id=options.owner,
+        storage=options.storage,
+        tmp_dir=str(options.tmp_dir),
+        cache_dir=str(options.cache_dir),
+        settings=settings.plugin_settings,
+        allowed_paths=settings.allowed_paths,
+        zone=settings.zone,
+        recursive_rendering=settings.recursive_rendering,
+        url=settings.url,
+    )
+    return WorkerPool(
+        PoolOptions(
+            setup=setup,
+            capacity=settings.worker_threads,
+            grace=settings.termination_grace,
+            liveness=settings.liveness_timeout,
+        ),
+        events=reports,
+        clock=services.clock,
+    )
+
+
+def _envs(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """02 §3: names lose the prefix and become lower case."""
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in environment.items()
+        if name.startswith(prefix)
+    }
+
+
+def _kestra(settings: Settings) -> dict[str, str]:
+    found = {"environment": settings.environment_name, "url": settings.url}
+    return {name: value for name, value in found.items() if value is not None}
