@@ -1,0 +1,1 @@
+"""How values become text: Java text, JSON, YAML, Ion, dates and numbers by pattern."""
