@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from batuta.store.errors import QueryError
+
 Row = TypeVar("Row")
 
 MAX_TOTAL = 100_000
@@ -36,7 +38,7 @@ class Kind(StrEnum):
     """What a field holds, which decides its operators."""
 
     TEXT = "text"
-    """Every operator."""
+    """All but the comparisons, of which GREATER_THAN alone is there, for walks by key."""
     NUMBER = "number"
     """Instants, revisions: EQUALS, NOT_EQUALS, the four comparisons, IN, NOT_IN."""
     FLAG = "flag"
@@ -44,22 +46,25 @@ class Kind(StrEnum):
     PRESENT = "present"
     """EQUALS, NOT_EQUALS with a boolean: whether the column holds anything."""
     LABELS = "labels"
-    """EQUALS, NOT_EQUALS, IN, NOT_IN, CONTAINS with pairs `(key, value)`: EQUALS and IN need all pairs or any pair,
-    their opposites none of them or not all; CONTAINS needs all keys with a value that contains the text."""
+    """EQUALS, NOT_EQUALS, IN, NOT_IN, CONTAINS with pairs `(key, value)`: EQUALS needs all of them, IN any, NOT_EQUALS
+    and NOT_IN none; CONTAINS needs, for each pair, the key with a value that contains the text."""
     SEARCH = "search"
-    """EQUALS, NOT_EQUALS: fragments of words without case, in several columns (03 §4.7)."""
+    """EQUALS, NOT_EQUALS: every word of the text is part of one of several columns, without case (03 §4.7)."""
+    EXPIRY = "expiry"
+    """NOT_EQUALS: empty, or later than the instant given; EQUALS: not."""
     LEVEL = "level"
     """EQUALS: the level or one above; NOT_EQUALS: one below."""
 
 
 OPERATORS: Mapping[Kind, frozenset[Op]] = {
     Kind.TEXT: frozenset(Op)
-    - {Op.GREATER_THAN, Op.LESS_THAN, Op.GREATER_THAN_OR_EQUAL_TO, Op.LESS_THAN_OR_EQUAL_TO},
+    - {Op.LESS_THAN, Op.GREATER_THAN_OR_EQUAL_TO, Op.LESS_THAN_OR_EQUAL_TO},
     Kind.NUMBER: frozenset(Op) - {Op.STARTS_WITH, Op.ENDS_WITH, Op.CONTAINS, Op.REGEX, Op.PREFIX},
     Kind.FLAG: frozenset({Op.EQUALS, Op.NOT_EQUALS}),
     Kind.PRESENT: frozenset({Op.EQUALS, Op.NOT_EQUALS}),
     Kind.LABELS: frozenset({Op.EQUALS, Op.NOT_EQUALS, Op.IN, Op.NOT_IN, Op.CONTAINS}),
     Kind.SEARCH: frozenset({Op.EQUALS, Op.NOT_EQUALS}),
+    Kind.EXPIRY: frozenset({Op.EQUALS, Op.NOT_EQUALS}),
     Kind.LEVEL: frozenset({Op.EQUALS, Op.NOT_EQUALS}),
 }
 
@@ -143,7 +148,26 @@ KV_FIELDS: Mapping[str, Kind] = {
     "updated": Kind.NUMBER,
     "expires": Kind.NUMBER,
 }
-"""Every field but those of kind SEARCH, LABELS and PRESENT can also be sorted by."""
+TASK_RUN_FIELDS: Mapping[str, Kind] = {
+    "execution_id": Kind.TEXT,
+    "id": Kind.TEXT,
+    "task_id": Kind.TEXT,
+    "state": Kind.TEXT,
+    "ordinal": Kind.NUMBER,
+}
+OUTPUT_FIELDS: Mapping[str, Kind] = {
+    "execution_id": Kind.TEXT,
+    "task_id": Kind.TEXT,
+    "task_run_id": Kind.TEXT,
+}
+LATEST_FIELD: Mapping[str, Kind] = {"latest": Kind.FLAG}
+KV_STATE_FIELDS: Mapping[str, Kind] = {
+    **LATEST_FIELD,
+    "deleted": Kind.FLAG,
+    "expired": Kind.EXPIRY,
+}
+UNSORTED = frozenset({Kind.SEARCH, Kind.LABELS, Kind.PRESENT, Kind.EXPIRY})
+"""Kinds of fields that cannot be sorted by."""
 
 FilterValue = (
     str | int | float | bool | tuple[str, ...] | tuple[int, ...] | tuple[tuple[str, str], ...]
@@ -185,3 +209,36 @@ class Page(msgspec.Struct, Generic[Row], frozen=True):
     rows: Sequence[Row]
     total: int = 0
     """Matches on all pages, at most MAX_TOTAL; the number of `rows` when no total was wanted."""
+
+
+def check_filter(condition: Filter, fields: Mapping[str, Kind]) -> Kind:
+    """The kind of the field. Raises `QueryError` when the resource has no such field, or that not this operator."""
+    kind = fields.get(condition.field)
+    if kind is None:
+        known = ", ".join(fields)
+        raise QueryError(
+            f"there is no field `{condition.field}` to filter by; known are {known}",
+            field=condition.field,
+        )
+    if condition.op not in OPERATORS[kind]:
+        raise QueryError(
+            f"`{condition.field}` cannot be filtered with {condition.op}", field=condition.field
+        )
+    return kind
+
+
+def check_sort(sort: Sort, fields: Mapping[str, Kind]) -> None:
+    """Raises `QueryError` for a field that the resource does not sort by."""
+    if fields.get(sort.field, Kind.SEARCH) in UNSORTED:
+        raise QueryError(f"`{sort.field}` is no field to sort by", field=sort.field)
+
+
+def words(condition: Filter) -> list[str]:
+    """What a condition on a field of kind SEARCH looks for."""
+    return str(condition.value).split()
+
+
+def pairs(condition: Filter) -> list[tuple[str, str]]:
+    """The key-value pairs of a condition on labels."""
+    value = condition.value if isinstance(condition.value, tuple) else ()
+    return [(str(pair[0]), str(pair[1])) for pair in value if isinstance(pair, tuple)]

@@ -39,8 +39,11 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
 
     execution: Execution
     link: ParentLink | None = None
-    updated: Instant = Instant(0)
-    """When a turn changed the row last; given by the store from the newest history."""
+
+    @property
+    def updated(self) -> Instant:
+        """When the state changed last."""
+        return self.execution.histories[-1].at
 
 
 class TaskRunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +57,8 @@ class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
     """Outputs of one task run: `data` (JSON of a map), or `uri` of a file that holds it."""
 
     execution_id: ExecutionId
+    ordinal: int
+    """Of the task run."""
     task_id: TaskId
     task_run_id: TaskRunId
     path: tuple[str, ...] = ()
@@ -204,8 +209,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     created: Sequence[ExecutionRow] = ()
     """New executions. An id that exists already: `ConflictError`."""
     executions: Sequence[Execution] = ()
-    """Changed headers. Written are: revision, histories, outputs, variables, labels, attempt number, breakpoints,
-    created_runs, holds_slot, progress, trigger. An execution that is gone: `GoneError`."""
+    """Changed headers. Written are: revision, histories, outputs, variables, labels, attempt_number, breakpoints,
+    created_runs, holds_slot, progress; the rest never changes. An execution that is gone: `GoneError`."""
     removed_runs: Sequence[tuple[ExecutionId, TaskRunId]] = ()
     """These task runs go, with their descendants and the outputs of both; before `task_runs` is written."""
     task_runs: Sequence[TaskRunRow] = ()

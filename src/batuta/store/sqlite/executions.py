@@ -1,0 +1,122 @@
+"""Executions, task runs and outputs in SQLite."""
+
+from collections.abc import Collection, Sequence
+
+from batuta.engine.execution import TaskRun
+from batuta.model.ids import ExecutionId, TaskId, TaskRunId
+from batuta.model.state import State
+from batuta.store._generated import sqlite as sql
+from batuta.store.query import Filter, Op, Page, Query
+from batuta.store.record import read_execution, read_output, read_task_run
+from batuta.store.rows import ExecutionRow, OutputRow, TaskRunRow
+from batuta.store.sqlite.database import Database
+from batuta.store.sqlite.session import Session, Transaction
+
+ALL = 1 << 62
+_PARTS = (
+    sql.TASK_RUN_DELETE,
+    sql.OUTPUT_DELETE,
+    sql.INBOX_DELETE_OF,
+    sql.JOB_DELETE_OF,
+    sql.TIMER_DELETE_OF,
+    sql.SLOT_QUEUE_DELETE_OF,
+)
+
+
+class SqliteExecutions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, execution_id: ExecutionId, *, live: bool = False) -> ExecutionRow | None:
+        def work(session: Session) -> ExecutionRow | None:
+            found = session.one(sql.EXECUTION_GET, ids=[execution_id])
+            if found is None:
+                return None
+            return read_execution(found, _live_runs(session, execution_id) if live else None)
+
+        return await self._database.read(work)
+
+    async def get_many(self, ids: Sequence[ExecutionId]) -> Sequence[ExecutionRow]:
+        records = await self._database.read(
+            lambda session: session.all(sql.EXECUTION_GET, ids=list(ids))
+        )
+        return [read_execution(found) for found in records]
+
+    async def search(self, query: Query) -> Page[ExecutionRow]:
+        return await self._database.page(sql.EXECUTION_SEARCH, query, decode=read_execution)
+
+    async def children(self, execution_id: ExecutionId) -> Sequence[ExecutionRow]:
+        records = await self._database.read(
+            lambda session: session.all(sql.EXECUTION_CHILDREN, id=execution_id)
+        )
+        return [read_execution(found) for found in records]
+
+    async def task_runs(
+        self,
+        execution_id: ExecutionId,
+        *,
+        states: Collection[State] = (),
+        task_id: TaskId | None = None,
+        ids: Collection[TaskRunId] = (),
+        after: int = -1,
+        limit: int | None = None,
+    ) -> Sequence[TaskRunRow]:
+        filters = [Filter("execution_id", Op.EQUALS, execution_id)]
+        if after >= 0:
+            filters.append(Filter("ordinal", Op.GREATER_THAN, after))
+        if states:
+            filters.append(Filter("state", Op.IN, tuple(state.value for state in states)))
+        if task_id is not None:
+            filters.append(Filter("task_id", Op.EQUALS, task_id))
+        if ids:
+            filters.append(Filter("id", Op.IN, tuple(ids)))
+        query = Query(filters=filters, size=ALL if limit is None else limit, total=False)
+        page = await self._database.page(sql.TASK_RUN_SEARCH, query, decode=read_task_run)
+        return page.rows
+
+    async def ancestors(
+        self, execution_id: ExecutionId, task_run_id: TaskRunId
+    ) -> Sequence[TaskRunRow]:
+        records = await self._database.read(
+            lambda session: session.all(
+                sql.TASK_RUN_ANCESTORS, execution_id=execution_id, id=task_run_id
+            )
+        )
+        return [read_task_run(found) for found in records]
+
+    async def outputs(
+        self,
+        execution_id: ExecutionId,
+        *,
+        task_id: TaskId | None = None,
+        task_run_ids: Collection[TaskRunId] = (),
+    ) -> Sequence[OutputRow]:
+        filters = [Filter("execution_id", Op.EQUALS, execution_id)]
+        if task_id is not None:
+            filters.append(Filter("task_id", Op.EQUALS, task_id))
+        if task_run_ids:
+            filters.append(Filter("task_run_id", Op.IN, tuple(task_run_ids)))
+        query = Query(filters=filters, size=ALL, total=False)
+        page = await self._database.page(sql.OUTPUT_SEARCH, query, decode=read_output)
+        return page.rows
+
+    async def delete(
+        self, ids: Sequence[ExecutionId], *, logs: bool = True, metrics: bool = True
+    ) -> int:
+        def work(transaction: Transaction) -> int:
+            chosen = list(ids)
+            for statement in _PARTS:
+                transaction.run(statement, ids=chosen)
+            if logs:
+                transaction.run(sql.LOG_DELETE_OF, ids=chosen)
+            if metrics:
+                transaction.run(sql.METRIC_DELETE_OF, ids=chosen)
+            transaction.feed.deleted += chosen
+            return transaction.run(sql.EXECUTION_DELETE, ids=chosen)
+
+        return await self._database.write(work)
+
+
+def _live_runs(session: Session, execution_id: ExecutionId) -> dict[TaskRunId, TaskRun]:
+    records = session.all(sql.TASK_RUN_ACTIVE, execution_id=execution_id)
+    return {run.id: run for run in (read_task_run(found).run for found in records)}
