@@ -92,6 +92,8 @@ class Plugin(Definition):
     TYPE: ClassVar[str] = ""
     ALIASES: ClassVar[tuple[str, ...]] = ()
     DEPRECATED: ClassVar[bool] = False
+    STAND_IN: ClassVar[bool] = False
+    """Whether the class stands for many types, of which this installation runs none."""
 
     _spec: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
@@ -125,7 +127,7 @@ class Plugin(Definition):
         resolve: Callable[[str], type[Plugin]] | None = (info.context or {}).get(RESOLVE)
         if resolve is None or not isinstance(value, Mapping):
             return handler(value)
-        if cls.TYPE or not isinstance(value.get("type"), str):
+        if cls.TYPE or cls.STAND_IN or not isinstance(value.get("type"), str):
             made = handler(value)
             made._spec = value  # noqa: SLF001 - its own class
             return made

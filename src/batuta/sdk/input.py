@@ -32,7 +32,7 @@ class InputType(StrEnum):
     EMAIL = "EMAIL"
 
 
-InputId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*\Z", min_length=1)]
+InputId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$", min_length=1)]
 
 
 class DependsOn(Definition):

@@ -134,6 +134,8 @@ class Registry:
         module_name, _, class_name = path.partition(":")
         try:
             plugin = getattr(import_module(module_name), class_name)
+            if isinstance(plugin, type) and issubclass(plugin, Plugin):
+                plugin.model_rebuild()
         except Exception as error:
             self.failures[name] = f"{type(error).__name__}: {error}"
             raise PluginError(

@@ -1,5 +1,7 @@
 """What stands in for a type that Kestra has and this installation does not run."""
 
+from typing import ClassVar
+
 from pydantic import ConfigDict
 from typing_extensions import override
 
@@ -19,6 +21,7 @@ class UnavailableTask(Task):
     """Keeps whatever the author wrote; fails when it is run."""
 
     model_config = ConfigDict(extra="allow")
+    STAND_IN: ClassVar[bool] = True
 
     @override
     async def run(self, ctx: RunContext) -> None:
@@ -29,24 +32,28 @@ class UnavailableTrigger(Trigger):
     """Never fires."""
 
     model_config = ConfigDict(extra="allow")
+    STAND_IN: ClassVar[bool] = True
 
 
 class UnavailableCondition(Condition):
     """Cannot be tested."""
 
     model_config = ConfigDict(extra="allow")
+    STAND_IN: ClassVar[bool] = True
 
 
 class UnavailableRunner(TaskRunner):
     """Cannot execute anything."""
 
     model_config = ConfigDict(extra="allow")
+    STAND_IN: ClassVar[bool] = True
 
 
 class UnavailablePart(Plugin):
     """Any other nested plugin object."""
 
     model_config = ConfigDict(extra="allow")
+    STAND_IN: ClassVar[bool] = True
 
 
 STAND_INS: dict[str, type[Plugin]] = {

@@ -38,7 +38,7 @@ class Subflow(
 
     namespace: Lazy[str] = Field(min_length=1, description="The namespace of the other flow.")
     flow_id: Lazy[str] = Field(description="The id of the other flow.")
-    revision: Lazy[int] | None = Field(
+    revision: int | None = Field(
         default=None, ge=1, description="The revision to run; the latest when left out."
     )
     inputs: Lazy[dict[str, Any]] | None = Field(default=None, description="Its inputs.")
@@ -70,7 +70,7 @@ class Subflow(
             **build.common(self),
             namespace=self.namespace,
             flow_id=self.flow_id,
-            revision=build.optional_number(self.revision),
+            revision=self.revision,
             inputs=self.inputs,
             labels=self.labels,
             inherit_labels=self.inherit_labels,

@@ -65,7 +65,7 @@ class UpstreamFlow(Definition):
 
 class Preconditions(Definition):
     id: str = Field(
-        pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*\Z",
+        pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$",
         min_length=1,
         description="A name, unique in the flow.",
     )

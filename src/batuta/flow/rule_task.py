@@ -1,0 +1,161 @@
+"""What single tasks must be beyond their shape (01 §1.7)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from batuta.flow.check import Found
+from batuta.flow.literal import is_expression
+from batuta.flow.problems import Problems, nearest
+from batuta.sdk.errors import PluginError
+from batuta.sdk.registry import Registry
+
+_CORE = "io.kestra.plugin.core"
+_ONLY_RUNNABLE = ("timeout", "taskCache", "workerGroup")
+_WITH_TIMEOUT = frozenset({f"{_CORE}.flow.Pause"})
+_WORKING_DIRECTORY = f"{_CORE}.flow.WorkingDirectory"
+EXIT_STATES = ("SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELED", "CANCELLED")
+
+
+def check_task(found: Found, registry: Registry, problems: Problems) -> None:
+    if found.facts.kind == "task" and found.facts.is_flowable:
+        _only_runnable(found, problems)
+    check = _CHECKS.get(found.type)
+    if check is not None:
+        check(found, registry, problems)
+
+
+def _only_runnable(found: Found, problems: Problems) -> None:
+    for name in _ONLY_RUNNABLE:
+        if found.spec.get(name) is None or found.type == _WORKING_DIRECTORY:
+            continue
+        if name == "timeout" and found.type in _WITH_TIMEOUT:
+            continue
+        problems.warning(
+            "only-runnable",
+            f"The task '{found.spec.get('id')}' cannot use the '{name}' property as it's only relevant for "
+            "runnable tasks.",
+            (*found.path, name),
+        )
+
+
+def _switch(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+    cases = found.spec.get("cases")
+    if not cases and not found.spec.get("defaults"):
+        problems.error(
+            "no-tasks", "No task defined, neither cases or default have any tasks", found.path
+        )
+
+
+def _dag(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+    edges: dict[str, list[str]] = {}
+    places: dict[str, int] = {}
+    for index, entry in enumerate(found.spec.get("tasks") or ()):
+        task = entry.get("task") if isinstance(entry, Mapping) else None
+        if isinstance(task, Mapping) and isinstance(task.get("id"), str):
+            edges[task["id"]] = list(entry.get("dependsOn") or ())
+            places[task["id"]] = index
+    for name, others in edges.items():
+        for position, other in enumerate(others):
+            if other not in edges:
+                problems.error(
+                    "depends-on",
+                    f"Not existing task id in dependency: {other}",
+                    (*found.path, "tasks", places[name], "dependsOn", position),
+                    suggestion=nearest(str(other), edges),
+                )
+    cycle = _on_cycles(edges)
+    if cycle:
+        problems.error(
+            "cycle",
+            f"Cyclic dependency detected: {', '.join(cycle)}",
+            (*found.path, "tasks", places[cycle[0]], "dependsOn"),
+        )
+
+
+def _on_cycles(edges: Mapping[str, list[str]]) -> list[str]:
+    """Names that remain when all that can be ordered is taken away, and that others wait for in turn."""
+    left = {name: {other for other in others if other in edges} for name, others in edges.items()}
+    for _ in range(2):
+        changed = True
+        while changed:
+            free = [name for name, others in left.items() if not others]
+            changed = bool(free)
+            left = {
+                name: others.difference(free)
+                for name, others in left.items()
+                if name not in free
+            }
+        left = _reversed(left)
+    return [name for name in edges if name in left]
+
+
+def _reversed(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    turned: dict[str, set[str]] = {name: set() for name in edges}
+    for name, others in edges.items():
+        for other in others:
+            turned[other].add(name)
+    return turned
+
+
+def _working_directory(found: Found, registry: Registry, problems: Problems) -> None:
+    for index, task in enumerate(found.spec.get("tasks") or ()):
+        if not isinstance(task, Mapping):
+            continue
+        path = (*found.path, "tasks", index)
+        if "runnable" not in _roles(task.get("type"), registry):
+            problems.error(
+                "working-directory",
+                "Only runnable tasks are allowed as children of a WorkingDirectory task",
+                path,
+            )
+        if task.get("workerGroup") is not None:
+            problems.error(
+                "working-directory",
+                "Cannot set a Worker Group in any WorkingDirectory sub-tasks, it is only supported at the "
+                "WorkingDirectory level",
+                (*path, "workerGroup"),
+            )
+
+
+def _roles(type_name: Any, registry: Registry) -> tuple[str, ...]:
+    try:
+        return registry.facts(str(type_name)).roles
+    except PluginError:
+        return ("runnable",)
+
+
+def _template(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+    problems.error(
+        "template", "Templates are disabled, please check your configuration", (*found.path, "type")
+    )
+
+
+def _exit(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+    state = found.spec.get("state")
+    if state is None or is_expression(state) or state in EXIT_STATES:
+        return
+    problems.error(
+        "value",
+        f"must be one of {', '.join(EXIT_STATES)}, but is `{state}`",
+        (*found.path, "state"),
+        suggestion=nearest(str(state), EXIT_STATES),
+    )
+
+
+def _schedule(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+    if found.spec.get("scheduleConditions"):
+        problems.error(
+            "value",
+            "`scheduleConditions` cannot be read: write `conditions`",
+            (*found.path, "scheduleConditions"),
+        )
+
+
+_CHECKS: Mapping[str, Callable[[Found, Registry, Problems], None]] = {
+    f"{_CORE}.flow.Switch": _switch,
+    f"{_CORE}.flow.Dag": _dag,
+    _WORKING_DIRECTORY: _working_directory,
+    f"{_CORE}.flow.Template": _template,
+    f"{_CORE}.execution.Exit": _exit,
+    f"{_CORE}.trigger.Schedule": _schedule,
+}
