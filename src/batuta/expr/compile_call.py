@@ -40,9 +40,10 @@ class Bound:
 
 
 def bind(
-    arguments: Arguments, parameters: tuple[str, ...] | None, scope: Scope, compiler: CompileExpression
+    arguments: Arguments, definition: Definition, scope: Scope, *, compiler: CompileExpression
 ) -> Bound | str:
     """The bound arguments, or the message of the mistake."""
+    parameters = definition.parameters
     if parameters is None:
         return _bound(list(arguments.positional), scope, compiler)
     given = len(arguments.positional)
@@ -56,6 +57,9 @@ def bind(
         if name not in parameters:
             return f"The following named argument does not exist: {name}"
         slots[parameters.index(name)] = value
+    for name in definition.required:
+        if slots[parameters.index(name)] is _NULL:
+            return f"The '{definition.name}' function expects an argument '{name}'."
     return _bound(slots, scope, compiler)
 
 
@@ -100,7 +104,7 @@ def compile_filter(node: nodes.Filter, scope: Scope, compiler: CompileExpression
     definition = FILTERS.table.get(node.name)
     if definition is None:
         return _failing(f"Filter [{node.name}] does not exist.", node.at)
-    bound = bind(node.arguments, definition.parameters, scope, compiler)
+    bound = bind(node.arguments, definition, scope, compiler=compiler)
     if isinstance(bound, str):
         return _failing(bound, node.at)
     target = compiler(node.target, scope)
@@ -224,7 +228,7 @@ def compile_call(node: nodes.Call, scope: Scope, compiler: CompileExpression) ->
     definition = FUNCTIONS.table.get(node.name)
     if definition is None:
         return _macro_call(node, scope, compiler)
-    bound = bind(node.arguments, definition.parameters, scope, compiler)
+    bound = bind(node.arguments, definition, scope, compiler=compiler)
     if isinstance(bound, str):
         return _failing(bound, node.at)
     if node.name in _NOT_RECURSIVE:

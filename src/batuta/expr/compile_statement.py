@@ -7,7 +7,7 @@ from typing import Any
 from batuta.expr import nodes, operators
 from batuta.expr.compile_expression import compile_expression, compile_printed
 from batuta.expr.errors import EvaluationError, ExpressionError, LimitError, RuntimeFaultError
-from batuta.expr.format.text import JAVA, java_text
+from batuta.expr.format.text import JAVA_PRINTED, java_text
 from batuta.expr.nodes import At, Node
 from batuta.expr.scope import Scope
 from batuta.expr.state import Expression, State, Statement
@@ -296,7 +296,7 @@ def assigned_names(body: Sequence[Node]) -> set[str]:
 
 
 def _macro(node: nodes.Macro, scope: Scope, found: Definitions) -> None:
-    inner = scope.with_writers(JAVA)
+    inner = scope.with_writers(JAVA_PRINTED)
     defaults = {
         name: None if default is None else compile_expression(default, inner)
         for name, default in node.parameters
@@ -307,7 +307,7 @@ def _macro(node: nodes.Macro, scope: Scope, found: Definitions) -> None:
 
 def _block(node: nodes.Block, scope: Scope, found: Definitions) -> Statement:
     body = compile_body(node.body, scope, found)
-    found.blocks[node.name] = compile_body(node.body, scope.with_writers(JAVA), Definitions())
+    found.blocks[node.name] = compile_body(node.body, scope.with_writers(JAVA_PRINTED), Definitions())
 
     def write(s: State, out: Callable[[Value], None]) -> None:
         for statement in body:
@@ -317,7 +317,7 @@ def _block(node: nodes.Block, scope: Scope, found: Definitions) -> Statement:
 
 
 def _filter_block(node: nodes.FilterBlock, scope: Scope, found: Definitions) -> Statement:
-    body = compile_body(node.body, scope.with_writers(JAVA), found)
+    body = compile_body(node.body, scope.with_writers(JAVA_PRINTED), found)
 
     def text(s: State) -> Value:
         return run_body(body, s)

@@ -283,7 +283,7 @@ def is_in(left: Value, right: Value) -> bool:
                 return True
         return False
     if is_collection(right):
-        return any(_text_of_item(item) == text for item in right)
+        return text in [_text_of_item(item) for item in right]  # all of them: null is refused anywhere
     return False
 
 

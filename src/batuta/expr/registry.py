@@ -23,6 +23,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     template: str
     result: str
+    required: tuple[str, ...] = ()
+    """Parameters that must be given, be it as null."""
     variadic: bool = False
     with_state: bool = False
     catches_missing: bool = False
@@ -56,6 +58,7 @@ class Registry:
         template: str,
         result: str,
         plain: bool = False,
+        required: tuple[str, ...] = (),
         **options: bool,
     ) -> Callable[[Code], Code]:
         """`plain`: no parameters are declared, arguments are ignored. The summary is the docstring's first line."""
@@ -68,6 +71,7 @@ class Registry:
                 summary=(code.__doc__ or "").strip().split("\n")[0],
                 template=template,
                 result=result,
+                required=required,
                 **options,
             )
             self.table[name] = definition

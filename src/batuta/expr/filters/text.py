@@ -234,7 +234,7 @@ def slugify(value: Value) -> Value:
 
 
 @FILTERS(
-    "substringBefore", "separator", template="{{ 'a.b.c' | substringBefore('.') }}", result="a"
+    "substringBefore", "separator", required=("separator",), template="{{ 'a.b.c' | substringBefore('.') }}", result="a"
 )
 def substring_before(value: Value, separator: Value) -> Value:
     """What is before the first occurrence of a separator; the whole text if there is none."""
@@ -245,6 +245,7 @@ def substring_before(value: Value, separator: Value) -> Value:
 @FILTERS(
     "substringBeforeLast",
     "separator",
+    required=("separator",),
     template="{{ 'a.b.c' | substringBeforeLast('.') }}",
     result="a.b",
 )
@@ -255,7 +256,7 @@ def substring_before_last(value: Value, separator: Value) -> Value:
 
 
 @FILTERS(
-    "substringAfter", "separator", template="{{ 'a.b.c' | substringAfter('.') }}", result="b.c"
+    "substringAfter", "separator", required=("separator",), template="{{ 'a.b.c' | substringAfter('.') }}", result="b.c"
 )
 def substring_after(value: Value, separator: Value) -> Value:
     """What is after the first occurrence of a separator; nothing if there is none."""
@@ -268,6 +269,7 @@ def substring_after(value: Value, separator: Value) -> Value:
 @FILTERS(
     "substringAfterLast",
     "separator",
+    required=("separator",),
     template="{{ 'a.b.c' | substringAfterLast('.') }}",
     result="c",
 )

@@ -137,6 +137,11 @@ JAVA = _Writers(
     },
     collection_text,
 )
+JAVA_PRINTED = _Writers(
+    {**JAVA, type(None): _nothing, Decimal: plain_decimal},
+    collection_text,
+)
+"""For `{{ … }}` inside macros, blocks printed again and filter bodies (02 §2.2)."""
 PRINTED = _Writers(
     {
         **_SCALARS,

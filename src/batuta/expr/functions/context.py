@@ -58,6 +58,7 @@ def i18n(bundle: Value, _key: Value, _params: Value) -> Value:
     "render",
     "toRender",
     "recursive",
+    required=("toRender",),
     with_state=True,
     template="{% set t = '{' ~ '{ 1 + 1 }' ~ '}' %}{{ render(t) }}",
     result="2",
@@ -74,6 +75,7 @@ def render(s: State, to_render: Value, recursive: Value) -> Value:
 @FUNCTIONS(
     "renderOnce",
     "toRender",
+    required=("toRender",),
     with_state=True,
     template="{% set t = '{' ~ '{ 1 + 1 }' ~ '}' %}{{ renderOnce(t) }}",
     result="2",

@@ -21,19 +21,16 @@ def _parsed(text: Value, read: Callable[[str], Value], *, name: str, kind: str) 
         raise EvaluationError(f"Invalid {kind}: {problem}") from None
 
 
-@FUNCTIONS("fromJson", "json", template="{{ fromJson('{\"a\": [1, 2]}').a }}", result="[1,2]")
+@FUNCTIONS("fromJson", "json", required=("json",), template="{{ fromJson('{\"a\": [1, 2]}').a }}", result="[1,2]")
 def from_json(text: Value) -> Value:
     """The value of a JSON text."""
     return _json(text, "fromJson")
 
 
-@FUNCTIONS("json", "json", template="{{ json('[1]')[0] }}", result="1")
+@FUNCTIONS("json", "json", required=("json",), template="{{ json('[1]')[0] }}", result="1")
 def json(text: Value) -> Value:
     """Old name of `fromJson`."""
     return _json(text, "json")
-
-
-_ABSENT_IS_NULL = ("fromJson", "fromIon")
 
 
 def _json(text: Value, name: str) -> Value:
@@ -42,7 +39,7 @@ def _json(text: Value, name: str) -> Value:
     return _parsed(text, read_json, name=name, kind="json")
 
 
-@FUNCTIONS("fromIon", "ion", template="{{ fromIon('{title: \"Main\"}').title }}", result="Main")
+@FUNCTIONS("fromIon", "ion", required=("ion",), template="{{ fromIon('{title: \"Main\"}').title }}", result="Main")
 def from_ion(text: Value) -> Value:
     """The value of an Ion text."""
     if text is None:
