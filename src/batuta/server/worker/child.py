@@ -40,7 +40,7 @@ from batuta.server.protocol import (
 from batuta.server.worker.attempt import Attempt
 from batuta.server.worker.channel import Channel
 from batuta.server.worker.gateway import error_of, text_of
-from batuta.server.worker.orphan import MARK, kill_marked, mark_of
+from batuta.server.worker.orphan import MARK, kill_children, mark_of
 from batuta.server.worker.workplace import Workplace
 from batuta.storage.local import LocalStorage
 
@@ -237,7 +237,7 @@ async def serve(connection: socket.socket) -> None:
         await worker.closed.wait()
     channel.flush()
     if mark:
-        kill_marked(mark)
+        kill_children(mark)
     ended.set()
 
 
@@ -258,7 +258,7 @@ def _read(
         if not ended.is_set():
             loop.call_soon_threadsafe(worker.abort)
             if not ended.wait(_EXIT_SECONDS):
-                kill_marked(os.environ.get(MARK, ""))
+                kill_children(os.environ.get(MARK, ""))
                 os._exit(70)
 
 
