@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
-from batuta.flow.yaml import read_yaml
+from batuta.flow.yaml import read_yaml_literally
 from batuta.model import codec
 from batuta.model.instant import to_iso
 from batuta.operations import keyvalues
@@ -182,7 +182,7 @@ class Answers:
         ]
 
     async def _parse_yaml(self, _: RunInfo, arguments: Arguments) -> Any:
-        return read_yaml(str(arguments["text"])).value
+        return read_yaml_literally(str(arguments["text"]))
 
     # -- the key-value store and namespace files -----------------------------------------------------------
 

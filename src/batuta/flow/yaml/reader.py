@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import yaml
+from typing_extensions import override
 from yaml._yaml import CParser
 
 from batuta.flow.yaml.repair import MAX_REPAIRS, repaired
@@ -45,7 +46,15 @@ def read_yaml(text: str) -> Tree:
     return reading.tree
 
 
-def try_read_yaml(text: str) -> YamlReading:
+def read_yaml_literally(text: str) -> Any:
+    """Plain data as `yaml()` in templates gives it: aliases are their names, `<<` is a key, the last of equal keys counts (02 §5)."""
+    reading = try_read_yaml(text, literally=True)
+    if reading.tree is None:
+        raise YamlError(reading.problems)
+    return reading.tree.value
+
+
+def try_read_yaml(text: str, *, literally: bool = False) -> YamlReading:
     """As `read_yaml`; the tree is given too where only duplicates, aliases and merge keys are at fault."""
     if len(text) > MAX_BYTES or len(text.encode(errors="replace")) > MAX_BYTES:
         return _failed(
@@ -55,7 +64,7 @@ def try_read_yaml(text: str) -> YamlReading:
     fault = find_fault(text)
     source = text if fault is None else text[: fault.offset]
     for _ in range(MAX_REPAIRS):
-        composer = _Composer(source)
+        composer = _LiteralComposer(source) if literally else _Composer(source)
         try:
             root = composer.document()
         except _FatalError as error:
@@ -218,13 +227,16 @@ class _Composer:
                 )
             self._check_key(key, flow=node.flow)
             item = self._node(next_event(), depth)
-            if key.value == "<<" and not key.style:
+            if self._is_merge(key):
                 merges.append((item, key.start_mark))
             else:
                 self._put(node, key, item)
         for item, mark in merges:
             self._merge(node, item, mark)
         return key
+
+    def _is_merge(self, key: Any) -> bool:
+        return key.value == "<<" and not key.style
 
     def _check_key(self, key: Any, *, flow: bool) -> None:
         if not flow and not key.style and not key.value and key.tag is None and key.anchor is None:
@@ -291,3 +303,20 @@ class _Composer:
 
     def _problem(self, message: str, mark: Any, *, code: str) -> None:
         self.problems.append(_problem(message, mark.line + 1, mark.column + 1, code=code))
+
+
+class _LiteralComposer(_Composer):
+    """Gives no meaning to aliases and merge keys."""
+
+    @override
+    def _alias(self, event: Any) -> Node:
+        return Node(event.anchor, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    @override
+    def _is_merge(self, key: Any) -> bool:
+        return False
+
+    @override
+    def _put(self, node: MapNode, key: Any, item: Node) -> None:
+        node.entries.pop(self._text_of(key), None)
+        super()._put(node, key, item)

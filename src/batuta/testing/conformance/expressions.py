@@ -24,7 +24,7 @@ from batuta.expr import (
 )
 from batuta.expr.format.date_reader import read_date
 from batuta.expr.temporal import Duration, Instant, LocalDate, LocalDateTime, ZonedDateTime
-from batuta.flow.yaml import read_yaml
+from batuta.flow.yaml import read_yaml_literally
 from batuta.model.duration import parse_duration
 from batuta.testing.conformance.casefile import load_cases
 
@@ -193,7 +193,7 @@ class RecordedHost(NullHost):
 
     @override
     def parse_yaml(self, text: str) -> Any:
-        return read_yaml(text).value
+        return read_yaml_literally(text)
 
 
 def _upwards(namespace: str) -> Iterator[str]:
