@@ -45,7 +45,9 @@ def root_help() -> str:
     """What `batuta --help` prints."""
     names = [f"{command.group} {command.name}".strip() for command in COMMANDS]
     width = max(len(name) for name in names) + 2
-    lines = [f"  {name:<{width}}{command.help}" for name, command in zip(names, COMMANDS, strict=True)]
+    lines = [
+        f"  {name:<{width}}{command.help}" for name, command in zip(names, COMMANDS, strict=True)
+    ]
     return "\n".join(
         [
             "Usage: batuta COMMAND",

@@ -80,6 +80,12 @@ KEYS = (
     ),
     Key("kestra.variables.globals", "map", "`globals.*` in templates.", "globals"),
     Key(
+        "batuta.zone",
+        "text",
+        "Time zone of dates and schedules that name none; UTC.",
+        "zone",
+    ),
+    Key(
         "kestra.variables.recursive-rendering",
         "boolean",
         "Render the result of a template again.",
@@ -247,12 +253,12 @@ def _build(
 
 
 def _account(values: dict[str, Any]) -> dict[str, Any]:
-    username = values.get("kestra.server.basic-auth.username")
-    password = values.get("kestra.server.basic-auth.password")
+    username: str | None = values.get("kestra.server.basic-auth.username")
+    password: str | None = values.get("kestra.server.basic-auth.password")
     if username is None and password is None:
         return {}
     broken = account_problems(username, password)
-    if broken:
+    if broken or username is None or password is None:
         return {"basic_auth_problems": broken}
     return {"basic_auth": BasicAuth(username=username, password=password)}
 

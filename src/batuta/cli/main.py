@@ -20,9 +20,9 @@ def run(arguments: list[str]) -> int:
     """Exit code of a command line."""
     from cyclopts import App
 
-    from batuta import __version__
+    from batuta.cli.version import package_version
 
-    app = App(name="batuta", help_format="plaintext", version=__version__)
+    app = App(name="batuta", help_format="plaintext", version=package_version)
     groups: dict[str, App] = {}
     for command in COMMANDS:
         target = app

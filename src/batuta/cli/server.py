@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from batuta.cli.address import listen, url_of
@@ -130,9 +129,6 @@ def _serve(
 
     configure_logging(log_level)
     url = url_of(listener)
-    if configuration.settings.url is None:
-        settings = msgspec.structs.replace(configuration.settings, url=url)
-        configuration = msgspec.structs.replace(configuration, settings=settings)
     with listener:
         serve(
             Launch(

@@ -1,9 +1,14 @@
 """`batuta version`."""
 
-from batuta import __version__
+from importlib.metadata import version as installed_version
+
 from batuta.cli.output import say
+
+
+def package_version() -> str:
+    return installed_version("batuta")
 
 
 def version() -> None:
     """Print the version."""
-    say(__version__)
+    say(package_version())

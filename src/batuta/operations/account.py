@@ -8,7 +8,9 @@ from typing import Protocol
 
 import msgspec
 
+from batuta.model import codec
 from batuta.operations.errors import OperationError
+from batuta.store.contract import Store
 
 _USERNAME = re.compile(r"[a-zA-Z0-9_!#$%&'*+/=?`{|}~^.-]+@[a-zA-Z0-9.-]+")
 _PASSWORD = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{8,}", re.DOTALL)
@@ -23,6 +25,9 @@ BAD_PASSWORD = (
     "The password must have 8 chars, one upper, one lower and one number"
 )
 TOO_LONG = "The length of email or password should not exceed 256 characters."
+
+
+SETTINGS_KEY = "kestra.server.basic-auth"
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -137,3 +142,17 @@ def _verify_hash(hashed: str, password: str) -> bool:
         return PasswordHasher().verify(hashed, password)
     except (Argon2Error, InvalidHashError):
         return False
+
+
+class SettingsAccountStore:
+    """Keeps the account as a document of the store's settings."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def load(self) -> Account | None:
+        data = await self._store.settings.get(SETTINGS_KEY)
+        return None if data is None else codec.decode_as(Account, data)
+
+    async def save(self, account: Account) -> None:
+        await self._store.settings.put(SETTINGS_KEY, codec.encode(account))

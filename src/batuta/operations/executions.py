@@ -59,7 +59,9 @@ async def search(caller: Caller, services: Services, wanted: Search) -> Executio
     return ExecutionViews([await view_of(services, row) for row in page.rows], page.total)
 
 
-async def of_flow(caller: Caller, services: Services, flow: FlowKey, *, page: Page) -> ExecutionViews:
+async def of_flow(
+    caller: Caller, services: Services, flow: FlowKey, *, page: Page
+) -> ExecutionViews:
     """The executions of one flow, whatever their age, the newest first."""
     if not caller.may_see(flow.namespace):
         return ExecutionViews((), 0)
@@ -78,7 +80,7 @@ async def latest(
     caller: Caller, services: Services, flows: Sequence[FlowKey]
 ) -> Sequence[LatestExecution]:
     """The newest normal execution of each flow that has one (03 §8.12)."""
-    found = []
+    found: list[LatestExecution] = []
     for flow in dict.fromkeys(flows):
         if not caller.may_see(flow.namespace):
             continue
@@ -133,7 +135,9 @@ async def follow(
                     return
                 await asyncio.sleep(MIN_INTERVAL_SECONDS)
             else:
-                _check_patience(execution_id, seen=last is not None, idle=clock.monotonic() - changed)
+                _check_patience(
+                    execution_id, seen=last is not None, idle=clock.monotonic() - changed
+                )
                 yield None
             await watcher.changed()
 

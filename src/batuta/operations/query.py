@@ -344,9 +344,7 @@ def _scope(condition: Condition, system_namespace: str) -> Iterable[Filter]:
     if len(scopes) != 1:
         return ()
     keeps_system = (scopes == {"SYSTEM"}) == (condition.op is Op.EQUALS)
-    return (
-        Filter("namespace", Op.EQUALS if keeps_system else Op.NOT_EQUALS, system_namespace),
-    )
+    return (Filter("namespace", Op.EQUALS if keeps_system else Op.NOT_EQUALS, system_namespace),)
 
 
 def _sort(resource: Resource, sort: Sort) -> Sort:

@@ -1,8 +1,8 @@
 """What operations and roles work with: one frozen value, made by `cli.wiring` and by tests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batuta.operations.caller import MAIN_TENANT
 from batuta.operations.feed import Feed
 from batuta.operations.plans import PlanCache
 from batuta.operations.settings import Settings
@@ -24,4 +24,5 @@ class Services:
     settings: Settings
     plans: PlanCache
     feed: Feed
-    tenant: str = MAIN_TENANT
+    environment: Mapping[str, str]
+    """Variables of the server's environment: secrets and `envs` of templates."""

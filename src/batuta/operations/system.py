@@ -35,7 +35,7 @@ class SystemClock:
 
 class SystemIds:
     def execution_id(self) -> ExecutionId:
-        return ExecutionId(friendly_id(secrets.token_bytes(16)))  # noqa: TID251
+        return ExecutionId(friendly_id(secrets.token_bytes(16)))
 
     def token(self) -> str:
         return friendly_id(secrets.token_bytes(16))

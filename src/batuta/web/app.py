@@ -1,8 +1,8 @@
 """The ASGI application: prefixes, sign-in, routes, errors.
 
-    /health, /ping, /     open
-    /api/v1/main/…        the API of the one tenant (03 §1.2)
-    /api/v1/…             the same without the tenant (03 §1.3), and what has no tenant
+/health, /ping, /     open
+/api/v1/main/…        the API of the one tenant (03 §1.2)
+/api/v1/…             the same without the tenant (03 §1.3), and what has no tenant
 """
 
 import structlog
@@ -19,7 +19,8 @@ from batuta.web.cors import Cors
 from batuta.web.error import error_response, not_found, unexpected, wrong_method
 from batuta.web.request import Ask, BodyTooLargeError
 from batuta.web.route import Match, RouteTable
-from batuta.web.routes import execution, flow, log as log_routes, misc
+from batuta.web.routes import execution, flow, misc
+from batuta.web.routes import log as log_routes
 
 _API = "/api/v1"
 

@@ -26,7 +26,10 @@ _FLAT: Mapping[str, tuple[str, Op]] = {
     "childFilter": ("childFilter", Op.EQUALS),
     "workerId": ("workerId", Op.EQUALS),
 }
-_FLAT_LISTS: Mapping[str, tuple[str, Op]] = {"scope": ("scope", Op.EQUALS), "state": ("state", Op.IN)}
+_FLAT_LISTS: Mapping[str, tuple[str, Op]] = {
+    "scope": ("scope", Op.EQUALS),
+    "state": ("state", Op.IN),
+}
 
 FLOW_PARAMETERS = frozenset({"q", "scope", "namespace", "labels"})
 EXECUTION_PARAMETERS = frozenset(
@@ -89,7 +92,9 @@ def _op(name: str) -> Op:
     try:
         return Op(name)
     except ValueError:
-        raise IllegalArgumentError(f"No enum constant io.kestra.core.models.QueryFilter.Op.{name}") from None
+        raise IllegalArgumentError(
+            f"No enum constant io.kestra.core.models.QueryFilter.Op.{name}"
+        ) from None
 
 
 def _flat(ask: Ask, names: frozenset[str]) -> Iterator[Condition]:
@@ -105,5 +110,3 @@ def _flat(ask: Ask, names: frozenset[str]) -> Iterator[Condition]:
             yield Condition(field, op, values)
     if "labels" in names and ask.text("labels"):
         yield Condition("labels", Op.EQUALS, labels=ask.labels())
-
-

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
 from batuta.operations.errors import BadRequestError
-from batuta.operations.upload import Upload
+from batuta.operations.files import Upload
 from batuta.web.request import Ask, UnsupportedMediaError
 
 MAX_PARTS = 1000

@@ -83,9 +83,9 @@ class Ask:
         text = self.query.get(name)
         if text is None or not text:
             return default
-        if text.lower() in {"true", "false"}:
-            return text.lower() == "true"
-        _cannot_convert(name, f"`{text}` is neither true nor false")
+        if text.lower() not in {"true", "false"}:
+            _cannot_convert(name, f"`{text}` is neither true nor false")
+        return text.lower() == "true"
 
     def instant(self, name: str) -> Instant | None:
         text = self.query.get(name)

@@ -1,21 +1,19 @@
 """Answers as bytes."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from batuta.model import codec
+
+_BINARY = "application/octet-stream"
 
 
 def json_response(
     body: Any, *, status: int = 200, media_type: str = "application/json"
 ) -> Response:
     return Response(codec.encode(body), status_code=status, media_type=media_type)
-
-
-def encoded(body: bytes) -> Response:
-    """JSON that is encoded already."""
-    return Response(body, media_type="application/json")
 
 
 def empty(status: int = 200) -> Response:
@@ -26,10 +24,19 @@ def page(results: list[Any], total: int) -> Response:
     return json_response({"results": results, "total": total})
 
 
-def attachment(content: bytes, name: str, media_type: str = "application/octet-stream") -> Response:
-    """A download. `name` is reduced to characters that are safe inside a header."""
-    safe = (
-        "".join(c if (c.isascii() and c.isalnum()) or c in "._- " else "_" for c in name) or "file"
-    )
-    headers = {"content-disposition": f'attachment; filename="{safe}"'}
+def attachment(content: bytes, name: str, media_type: str = _BINARY) -> Response:
+    """A download that is in memory."""
+    headers = {"content-disposition": _disposition(name)}
     return Response(content, media_type=media_type, headers=headers)
+
+
+def download(chunks: AsyncIterator[bytes], name: str, *, size: int) -> Response:
+    """A download of any size."""
+    headers = {"content-disposition": _disposition(name), "content-length": str(size)}
+    return StreamingResponse(chunks, media_type=_BINARY, headers=headers)
+
+
+def _disposition(name: str) -> str:
+    """The name is reduced to characters that are safe inside a header."""
+    safe = "".join(c if (c.isascii() and c.isalnum()) or c in "._- " else "_" for c in name)
+    return f'attachment; filename="{safe or "file"}"'

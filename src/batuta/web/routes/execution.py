@@ -1,20 +1,21 @@
 """`/executions` (03 §8)."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from batuta.model.ids import ExecutionId, FlowKey
 from batuta.model.instant import to_iso
 from batuta.model.label import Label
 from batuta.model.state import State
-from batuta.operations import control, executions, start
+from batuta.operations import control, executions, files, start
 from batuta.operations.errors import OperationError
 from batuta.web.filter import EXECUTION_PARAMETERS, read_conditions, read_search
 from batuta.web.form import Given, read_inputs
 from batuta.web.request import Ask, ConversionError
-from batuta.web.respond import empty, json_response, page
+from batuta.web.respond import download, empty, json_response, page
 from batuta.web.route import Route
 from batuta.web.stream import KEEP_ALIVE, event_stream, sse_event
 from batuta.web.wire.execution import execution_wire, stub_wire, with_url
@@ -29,7 +30,11 @@ class FlowName(msgspec.Struct, frozen=True):
 async def create(ask: Ask) -> Response:
     async with read_inputs(ask) as given:
         execution = await start.start(
-            ask.caller, ask.services, _flow(ask), request=_request(ask, given)
+            ask.caller,
+            ask.services,
+            _flow(ask),
+            wanted=_wanted(ask, given),
+            revision=ask.integer("revision"),
         )
     if ask.flag("wait", default=False):
         view = await executions.wait(ask.caller, ask.services, execution.id)
@@ -42,7 +47,11 @@ async def create(ask: Ask) -> Response:
 async def validate_inputs(ask: Ask) -> Response:
     async with read_inputs(ask) as given:
         checked = await start.check_inputs(
-            ask.caller, ask.services, _flow(ask), request=_request(ask, given)
+            ask.caller,
+            ask.services,
+            _flow(ask),
+            wanted=_wanted(ask, given),
+            revision=ask.integer("revision"),
         )
     return json_response(inputs_wire(_flow(ask), checked))
 
@@ -141,6 +150,22 @@ async def set_labels(ask: Ask) -> Response:
     return await _answer(ask, _id(ask))
 
 
+async def file(ask: Ask) -> Response:
+    try:
+        found = await files.open_file(ask.caller, ask.services, _id(ask), path=ask.required("path"))
+    except files.OtherExecutionError as other:
+        return _elsewhere(ask, other.execution_id, "file")
+    return download(found.chunks, found.name, size=found.size)
+
+
+async def file_size(ask: Ask) -> Response:
+    try:
+        found = await files.open_file(ask.caller, ask.services, _id(ask), path=ask.required("path"))
+    except files.OtherExecutionError as other:
+        return _elsewhere(ask, other.execution_id, "file/metas")
+    return json_response({"size": found.size})
+
+
 ROUTES = (
     Route("GET", "/executions", of_flow),
     Route("GET", "/executions/search", search),
@@ -159,6 +184,8 @@ ROUTES = (
     Route("POST", "/executions/pause/by-query", pause_by_query),
     Route("POST", "/executions/{id}/change-status", change_status),
     Route("POST", "/executions/{id}/labels", set_labels),
+    Route("GET", "/executions/{id}/file", file),
+    Route("GET", "/executions/{id}/file/metas", file_size),
 )
 
 
@@ -174,6 +201,15 @@ async def _events(ask: Ask) -> AsyncIterator[bytes]:
             yield sse_event(name, execution_wire(view, ask.services.clock.now()))
     except (OperationError, TimeoutError):
         return
+
+
+def _elsewhere(ask: Ask, execution_id: str, what: str) -> Response:
+    """Files of another execution are asked for there (03 §8.13)."""
+    prefix = ask.services.settings.context_path
+    path = quote(ask.required("path"), safe="")
+    return RedirectResponse(
+        f"{prefix}/api/v1/main/executions/{quote(execution_id, safe='')}/{what}?path={path}"
+    )
 
 
 async def _answer(ask: Ask, execution_id: ExecutionId) -> Response:
@@ -203,13 +239,12 @@ def _flow(ask: Ask) -> FlowKey:
     return FlowKey(ask.caller.tenant, ask.parameters["namespace"], ask.parameters["flow"])
 
 
-def _request(ask: Ask, given: Given) -> start.StartRequest:
+def _wanted(ask: Ask, given: Given) -> start.Wanted:
     kind = ask.text("kind")
-    return start.StartRequest(
+    return start.Wanted(
         inputs=given.values,
         uploads=given.uploads,
         labels=ask.labels(),
-        revision=ask.integer("revision"),
         schedule_date=ask.instant("scheduleDate"),
         breakpoints=start.read_breakpoints(ask.text("breakpoints")),
         kind=_kind(kind) if kind else None,
@@ -219,7 +254,9 @@ def _request(ask: Ask, given: Given) -> start.StartRequest:
 def _kind(text: str) -> str | None:
     kind = text.upper()
     if kind not in {"NORMAL", "TEST", "PLAYGROUND"}:
-        raise ConversionError(f"Failed to convert argument [kind]: `{text}` is no kind of execution")
+        raise ConversionError(
+            f"Failed to convert argument [kind]: `{text}` is no kind of execution"
+        )
     return None if kind == "NORMAL" else kind
 
 
@@ -227,6 +264,6 @@ def _state(name: str, text: str) -> State:
     try:
         return State(text.upper())
     except ValueError:
-        raise ConversionError(f"Failed to convert argument [{name}]: `{text}` is no state") from None
-
-
+        raise ConversionError(
+            f"Failed to convert argument [{name}]: `{text}` is no state"
+        ) from None

@@ -64,9 +64,7 @@ ROUTES = (
 
 async def _text(ask: Ask) -> AsyncIterator[str]:
     separator = ""
-    async for rows in logs.read(
-        ask.caller, ask.services, _execution(ask), choice=_choice(ask)
-    ):
+    async for rows in logs.read(ask.caller, ask.services, _execution(ask), choice=_choice(ask)):
         yield separator + log_text(rows)
         separator = "\n"
 

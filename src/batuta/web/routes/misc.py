@@ -1,11 +1,11 @@
 """Health, configuration of the page, first-run setup (03 §1.1, §2.4, §19)."""
 
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
 from starlette.responses import PlainTextResponse, Response
 
-from batuta import __version__
 from batuta.operations import health
 from batuta.web.request import Ask
 from batuta.web.respond import empty, json_response
@@ -24,7 +24,12 @@ class NewAccount(msgspec.Struct, frozen=True):
 async def index(ask: Ask) -> Response:
     prefix = ask.services.settings.context_path
     return json_response(
-        {"name": "batuta", "version": __version__, "api": f"{prefix}/api/v1/main", "health": f"{prefix}/health"}
+        {
+            "name": "batuta",
+            "version": version("batuta"),
+            "api": f"{prefix}/api/v1/main",
+            "health": f"{prefix}/health",
+        }
     )
 
 

@@ -26,9 +26,10 @@ def execution_wire(view: ExecutionView, now: Instant) -> dict[str, Any]:
         wire["taskRunList"] = [
             task_run_wire(row.run, execution, outputs=view.outputs, now=now) for row in view.runs
         ]
-    for name, values in (("inputs", execution.inputs), ("outputs", execution.outputs)):
-        if values:
-            wire[name] = values
+    if execution.inputs:
+        wire["inputs"] = execution.inputs
+    if execution.outputs:
+        wire["outputs"] = execution.outputs
     wire["labels"] = [{"key": label.key, "value": label.value} for label in execution.labels]
     if execution.variables:
         wire["variables"] = execution.variables

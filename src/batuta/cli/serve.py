@@ -1,0 +1,153 @@
+"""A server process from its first breath to its last: the API answers first, then the roles take up work."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import structlog
+import uvicorn
+import uvloop
+from typing_extensions import override
+
+from batuta.cli.config import Configuration
+from batuta.cli.wiring import Installation, open_installation
+from batuta.operations.account import Account, AccountKeeper, SettingsAccountStore
+from batuta.operations.system import Ids
+from batuta.web.app import Application
+
+DRAIN_SECONDS = 5
+"""How long open requests may go on when the server stops."""
+KEEP_ALIVE_SECONDS = 75
+_DIGEST_KEY_BYTES = 32
+_LOCAL_USER = "admin@localhost"
+
+log = structlog.get_logger("server")
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """`makes_account`: invent an account when there is none, and tell its password once."""
+
+    configuration: Configuration
+    data: Path
+    url: str
+    makes_account: bool
+    announce: Callable[[str], None]
+
+
+class _Guard(msgspec.Struct, frozen=True):
+    """`password` is set when the account was invented just now."""
+
+    keeper: AccountKeeper
+    password: str | None = None
+
+
+class _HttpServer(uvicorn.Server):
+    """Leaves signals to us: the roles stop together with it."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(launch: Launch, listener: socket.socket) -> None:
+    """Until SIGTERM or SIGINT. Raises `CommandError` when the server cannot start."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(launch, listener))
+
+
+async def _serve(launch: Launch, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    installation = await open_installation(launch.configuration, launch.data)
+    try:
+        await _run(launch, installation, listener=listener, stop=stop)
+    finally:
+        await installation.close()
+
+
+async def _run(
+    launch: Launch, installation: Installation, *, listener: socket.socket, stop: asyncio.Event
+) -> None:
+    services = installation.services
+    guard = await _guard(launch, installation)
+    server = _HttpServer(_http_config(Application(services, guard.keeper)))
+    if launch.configuration.ignored:
+        log.warning("configuration.ignored", keys=launch.configuration.ignored)
+    async with asyncio.TaskGroup() as group:
+        http = group.create_task(server.serve(sockets=[listener]))
+        roles = group.create_task(_run_roles(installation))
+        stopped = group.create_task(stop.wait())
+        if guard.password is not None:
+            group.create_task(guard.keeper.replace(_LOCAL_USER, guard.password))
+        _announce(launch, guard)
+        await asyncio.wait((http, roles, stopped), return_when=asyncio.FIRST_COMPLETED)
+        log.info("server.stopping")
+        services.feed.close()
+        server.should_exit = True
+        await asyncio.wait((http,))
+        roles.cancel()
+        stopped.cancel()
+    log.info("server.stopped")
+
+
+async def _run_roles(installation: Installation) -> None:
+    roles = installation.make_roles()
+    log.info("roles.started")
+    await roles.run()
+
+
+async def _guard(launch: Launch, installation: Installation) -> _Guard:
+    """The account of the configuration, else the stored one, else one that is invented."""
+    services = installation.services
+    accounts = SettingsAccountStore(services.store)
+    configured = launch.configuration.settings.basic_auth
+    account = await accounts.load() if configured is None else None
+    password = None
+    if configured is not None:
+        account = Account(configured.username, configured.password)
+    elif account is None and launch.makes_account:
+        password = _new_password(services.ids)
+        account = Account(_LOCAL_USER, password)
+    key = services.ids.entropy(_DIGEST_KEY_BYTES)
+    return _Guard(AccountKeeper(account, key=key, store=accounts), password)
+
+
+def _new_password(ids: Ids) -> str:
+    """Random, and with the letters and digits that the rules ask for."""
+    while True:
+        password = ids.token()
+        if all(any(test(c) for c in password) for test in (str.islower, str.isupper, str.isdigit)):
+            return password
+
+
+def _announce(launch: Launch, guard: _Guard) -> None:
+    say = launch.announce
+    say(f"Batuta listens on {launch.url}{launch.configuration.settings.context_path}")
+    if guard.password is not None:
+        say(f"  user      {_LOCAL_USER}")
+        say(f"  password  {guard.password}   (told this once; kept as a hash in {launch.data})")
+    elif not guard.keeper.is_initialised:
+        say("  no account yet: set one with POST /api/v1/main/basicAuth, or in the configuration")
+
+
+def _http_config(app: Application) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        loop="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )

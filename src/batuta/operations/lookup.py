@@ -1,0 +1,129 @@
+"""What templates of inputs may look up: secrets, key-values, files; never the network.
+
+Most inputs need nothing of this, so they are rendered at once on the event loop. A look-up that has to wait
+interrupts that with `MustWaitError`; rendering is then repeated on a thread, where the look-up may block.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
+
+from batuta.expr.errors import EvaluationError, RuntimeFaultError
+from batuta.expr.host import HttpRequest
+from batuta.expr.host import Settings as ExprSettings
+from batuta.expr.temporal import Instant as Moment
+from batuta.expr.temporal import find_zone
+from batuta.flow.yaml import read_yaml
+from batuta.operations import keyvalues
+from batuta.operations.caller import Caller
+from batuta.operations.services import Services
+from batuta.storage.layout import namespace_files_path, to_uri
+
+T = TypeVar("T")
+WAIT_SECONDS = 30.0
+
+
+class MustWaitError(BaseException):
+    """Not an error of the template: no handler inside the language may swallow it."""
+
+
+class InputHost:
+    """A `batuta.expr.Host` with the rights of a flow. `loop` None: on the event loop, where nothing may block."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        services: Services,
+        namespace: str,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._caller = caller
+        self._services = services
+        self._namespace = namespace
+        self._loop = loop
+        settings = services.settings
+        self._settings = ExprSettings(
+            zone=find_zone(settings.zone),
+            recursive_rendering=settings.recursive_rendering,
+            url=settings.url,
+        )
+
+    @property
+    def settings(self) -> ExprSettings:
+        return self._settings
+
+    def now(self) -> Moment:
+        return Moment.of_micros(self._services.clock.now())
+
+    def random_bytes(self, count: int) -> bytes:
+        return self._services.ids.entropy(count)
+
+    def random_port(self) -> NoReturn:
+        raise EvaluationError("The function `randomPort` is not available in inputs.")
+
+    def secret(self, key: str, *, namespace: str | None) -> str:
+        name = f"{self._services.settings.secret_prefix}{key.upper()}"
+        encoded = self._services.environment.get(name)
+        if encoded is None:
+            raise EvaluationError(f"Cannot find secret for key '{key}'.")
+        try:
+            return base64.b64decode(encoded).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            raise EvaluationError(f"The secret '{key}' is no base64 text.") from None
+
+    def kv(self, key: str, *, namespace: str | None, error_on_missing: bool) -> Any:
+        find = keyvalues.find if namespace is None else keyvalues.get
+        place = namespace or self._namespace
+        found = self._wait(lambda: find(self._caller, self._services, place, key=key))
+        if found is not None:
+            return keyvalues.shown_value(found)
+        if error_on_missing:
+            raise EvaluationError(f"The key '{key}' does not exist in the namespace '{place}'.")
+        return None
+
+    def read(self, path: str, *, namespace: str | None) -> str:
+        uri = self._uri(path, namespace)
+        try:
+            content = self._wait(lambda: self._services.storage.read(self._caller.tenant, uri))
+        except FileNotFoundError:
+            raise EvaluationError(f"Cannot read the file `{path}`: it does not exist.") from None
+        return content.decode(errors="replace")
+
+    def file_exists(self, path: str, *, namespace: str | None) -> bool:
+        uri = self._uri(path, namespace)
+        return self._wait(lambda: self._services.storage.exists(self._caller.tenant, uri))
+
+    def file_size(self, path: str, *, namespace: str | None) -> int:
+        uri = self._uri(path, namespace)
+        try:
+            found = self._wait(lambda: self._services.storage.attributes(self._caller.tenant, uri))
+        except FileNotFoundError:
+            raise EvaluationError(f"Cannot read the file `{path}`: it does not exist.") from None
+        return found.size
+
+    def http(self, request: HttpRequest) -> NoReturn:
+        raise EvaluationError("The function `http` is not available in inputs.")
+
+    def error_logs(self) -> NoReturn:
+        raise EvaluationError("The function `errorLogs` is not available in inputs.")
+
+    def parse_yaml(self, text: str) -> Any:
+        return read_yaml(text).value
+
+    def _uri(self, path: str, namespace: str | None) -> str:
+        if path.startswith("nsfile://"):
+            authority, _, path = path.removeprefix("nsfile://").partition("/")
+            namespace = authority or namespace
+        elif ":" in path.partition("/")[0]:
+            # Files of executions: an execution that begins has none of its own.
+            raise RuntimeFaultError(f"Cannot process the URI {path}: scheme not supported.")
+        parts = tuple(part for part in path.split("/") if part)
+        return to_uri((*namespace_files_path(namespace or self._namespace), *parts))
+
+    def _wait(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if self._loop is None:
+            raise MustWaitError
+        return asyncio.run_coroutine_threadsafe(begin(), self._loop).result(WAIT_SECONDS)

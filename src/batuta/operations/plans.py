@@ -1,0 +1,129 @@
+"""Compiled flows: each revision is read and compiled once, and kept while it is in use (09 §4)."""
+
+from collections import OrderedDict
+from typing import Any, NoReturn
+
+import msgspec
+
+from batuta.engine.plan import Plan
+from batuta.flow.compile import compile_flow
+from batuta.flow.defaults import Default, defaults_in
+from batuta.flow.definition import Flow
+from batuta.flow.read import Reading, read_flow
+from batuta.model.ids import FlowKey
+from batuta.operations.errors import IllegalStateError, NotFoundError
+from batuta.operations.settings import Settings
+from batuta.operations.system import Clock
+from batuta.sdk.registry import Registry
+from batuta.store.contract import Store
+from batuta.store.rows import Committed, FlowRow
+
+KEPT = 1000
+"""Compiled revisions in memory."""
+FRESH_SECONDS = 1.0
+"""How long the latest revision is believed without asking the store; changes of this process are seen at once."""
+
+
+class InvalidFlowError(IllegalStateError):
+    """The stored flow can no longer be read (a plugin is missing); it can be looked at, not executed."""
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    row: FlowRow
+    flow: Flow
+    plan: Plan
+
+
+class _Latest(msgspec.Struct, frozen=True):
+    row: FlowRow | None
+    since: float
+
+
+class PlanCache:
+    def __init__(
+        self, store: Store, registry: Registry, *, settings: Settings, clock: Clock
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._defaults = defaults_of(settings)
+        self._compiled: OrderedDict[tuple[FlowKey, int], Compiled] = OrderedDict()
+        self._latest: OrderedDict[FlowKey, _Latest] = OrderedDict()
+        store.changes(self._on_commit)
+
+    @property
+    def defaults(self) -> tuple[Default, ...]:
+        """Plugin defaults of the installation."""
+        return self._defaults
+
+    async def get(self, key: FlowKey, revision: int | None = None) -> Compiled:
+        """A revision (None: the latest that is not deleted).
+
+        Raises `NotFoundError` where there is none, `InvalidFlowError` where it cannot be read any more.
+        """
+        if revision is not None and (found := self._compiled.get((key, revision))) is not None:
+            self._compiled.move_to_end((key, revision))
+            return found
+        if revision is None:
+            row = await self.latest_row(key)
+            if row is None or row.deleted:
+                raise NotFoundError(f"Unable to find flow {key}")
+        else:
+            row = await self._store.flows.get(key, revision=revision)
+            if row is None:
+                raise NotFoundError(f"Unable to find revision {revision} on flow {key}")
+        return self.compiled(row)
+
+    async def latest(self, key: FlowKey) -> Compiled | None:
+        """The latest revision, or None where it is gone or unreadable."""
+        try:
+            return await self.get(key)
+        except (NotFoundError, InvalidFlowError):
+            return None
+
+    async def latest_row(self, key: FlowKey) -> FlowRow | None:
+        """The latest revision, even a deleted one."""
+        known = self._latest.get(key)
+        now = self._clock.monotonic()
+        if known is not None and now - known.since < FRESH_SECONDS:
+            return known.row
+        row = await self._store.flows.get(key)
+        self._latest[key] = _Latest(row, now)
+        self._latest.move_to_end(key)
+        _shrink(self._latest)
+        return row
+
+    def compiled(self, row: FlowRow) -> Compiled:
+        place = (row.key, row.revision)
+        found = self._compiled.get(place)
+        if found is None:
+            found = self._compile(row)
+            self._compiled[place] = found
+            _shrink(self._compiled)
+        self._compiled.move_to_end(place)
+        return found
+
+    def _compile(self, row: FlowRow) -> Compiled:
+        reading = read_flow(row.source, self._registry, defaults=self._defaults, strict=False)
+        if reading.flow is None:
+            _refuse(reading)
+        plan = compile_flow(reading.flow, key=row.key, revision=row.revision)
+        return Compiled(row, reading.flow, plan)
+
+    def _on_commit(self, committed: Committed) -> None:
+        for key in committed.flows:
+            self._latest.pop(key, None)
+
+
+def defaults_of(settings: Settings) -> tuple[Default, ...]:
+    return defaults_in({"pluginDefaults": list(settings.plugin_defaults)})
+
+
+def _refuse(reading: Reading) -> NoReturn:
+    reason = "; ".join(problem.message for problem in reading.errors)
+    raise InvalidFlowError(f"Requested Flow is not valid. Error: {reason}")
+
+
+def _shrink(cache: OrderedDict[Any, Any]) -> None:
+    while len(cache) > KEPT:
+        cache.popitem(last=False)

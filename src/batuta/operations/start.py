@@ -1,0 +1,355 @@
+"""Making executions: which flow, which inputs, which labels (01 §1.3, §2.5, §8; 03 §8.2)."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from batuta.engine.events import Created
+from batuta.engine.execution import Execution
+from batuta.expr import Context, LazyVars, render_typed, render_value
+from batuta.flow.inputs import Resolved, put_nested, resolve_inputs
+from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.instant import Instant, to_iso
+from batuta.model.label import CORRELATION_ID, Label, Labels, is_system, merge_labels
+from batuta.model.state import History, State
+from batuta.operations.caller import Caller
+from batuta.operations.cipher import cipher_of
+from batuta.operations.control import check_system_labels
+from batuta.operations.errors import (
+    IllegalArgumentError,
+    IllegalStateError,
+    InvalidEntityError,
+    NotFoundError,
+    Violation,
+)
+from batuta.operations.files import Upload
+from batuta.operations.lookup import InputHost, MustWaitError
+from batuta.operations.plans import Compiled
+from batuta.operations.services import Services
+from batuta.sdk.input import InputType
+from batuta.storage.layout import execution_path, input_path, to_uri
+from batuta.store.rows import ExecutionRow, LogRow, Mail, ParentLink, Turn
+
+Breakpoints = tuple[tuple[str, str | None], ...]
+REPLAY_LABEL = Label("system.replay", "true")
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """The execution that is asked for. `inputs` hold texts, or typed values of subflows and triggers."""
+
+    inputs: Mapping[str, Any] = {}
+    uploads: Mapping[str, Upload] = {}
+    labels: Labels = ()
+    trigger: Mapping[str, Any] | None = None
+    schedule_date: Instant | None = None
+    breakpoints: Breakpoints = ()
+    kind: str | None = None
+    link: ParentLink | None = None
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """`files` are the uploads by the URI where they belong; `undeclared` names that are no inputs."""
+
+    row: ExecutionRow
+    files: Mapping[str, Upload]
+    undeclared: tuple[str, ...]
+
+
+async def start(
+    caller: Caller,
+    services: Services,
+    flow: FlowKey,
+    *,
+    wanted: Wanted,
+    revision: int | None = None,
+) -> Execution:
+    """A new execution, durable and in the inbox of the executor on return.
+
+    Raises `NotFoundError`, `IllegalStateError` for a flow that cannot run, `InvalidEntityError` with every wrong input.
+    """
+    check_system_labels(label for label in wanted.labels if label.key != CORRELATION_ID)
+    compiled = await startable(caller, services, flow, revision=revision)
+    prepared = await _prepare(caller, services, compiled=compiled, wanted=wanted)
+    await _store_files(services, flow, prepared.files)
+    execution = prepared.row.execution
+    at = execution.histories[0].at
+    await services.store.commit(
+        Turn(
+            created=[prepared.row],
+            inbox=[Mail(execution.id, Created(at=at))],
+            logs=[_undeclared(execution, name, at) for name in prepared.undeclared],
+        )
+    )
+    return execution
+
+
+async def startable(
+    caller: Caller, services: Services, flow: FlowKey, *, revision: int | None = None
+) -> Compiled:
+    """The flow, if it may be executed (03 §8.2)."""
+    row = await services.plans.latest_row(flow) if caller.may_see(flow.namespace) else None
+    if row is None or row.deleted or flow.tenant != caller.tenant:
+        raise NotFoundError("Requested Flow is not found.")
+    if revision is not None and revision != row.revision:
+        row = await services.store.flows.get(flow, revision=revision)
+        if row is None:
+            raise NotFoundError("Requested Flow is not found.")
+    if row.disabled:
+        raise IllegalStateError("Requested Flow is disabled.")
+    return services.plans.compiled(row)
+
+
+async def prepare(
+    caller: Caller, services: Services, compiled: Compiled, *, wanted: Wanted
+) -> ExecutionRow:
+    """The row of a new execution, which the caller writes together with its `Created` event."""
+    return (await _prepare(caller, services, compiled=compiled, wanted=wanted)).row
+
+
+async def check_inputs(
+    caller: Caller,
+    services: Services,
+    flow: FlowKey,
+    *,
+    wanted: Wanted,
+    revision: int | None = None,
+) -> Resolved:
+    """What the inputs would be, and everything that is wrong with them; makes nothing (03 §8.3)."""
+    compiled = await startable(caller, services, flow, revision=revision)
+    execution_id = services.ids.execution_id()
+    return await _resolve(
+        caller, services, compiled=compiled, wanted=wanted, execution_id=execution_id
+    )
+
+
+def replay_of(
+    source: Execution, services: Services, *, schedule_date: Instant | None = None
+) -> ExecutionRow:
+    """The same once more from the start: new id, nothing run yet (01 §5.3, §8.2)."""
+    now = services.clock.now()
+    execution = Execution(
+        id=services.ids.execution_id(),
+        flow=source.flow,
+        revision=source.revision,
+        histories=(History(State.CREATED, now),),
+        inputs=source.inputs,
+        variables=source.variables,
+        labels=merge_labels(source.labels, [REPLAY_LABEL]),
+        trigger=source.trigger,
+        parent_id=source.id,
+        original_id=source.original_id or source.id,
+        attempt_number=source.attempt_number + 1,
+        original_created=source.original_created or source.histories[0].at,
+        schedule_date=schedule_date,
+        kind=source.kind,
+    )
+    return ExecutionRow(execution=execution)
+
+
+def read_breakpoints(text: str | None) -> Breakpoints:
+    """`taskId` or `taskId.value`, comma separated (01 §8.5)."""
+    points = []
+    for part in (text or "").split(","):
+        task_id, dot, value = part.strip().partition(".")
+        if task_id:
+            points.append((task_id, value if dot else None))
+    return tuple(points)
+
+
+async def _prepare(
+    caller: Caller, services: Services, *, compiled: Compiled, wanted: Wanted
+) -> Prepared:
+    execution_id = services.ids.execution_id()
+    resolved = await _resolve(
+        caller, services, compiled=compiled, wanted=wanted, execution_id=execution_id
+    )
+    if resolved.errors:
+        raise InvalidEntityError(
+            [Violation(problem.message, problem.id) for problem in resolved.errors]
+        )
+    now = services.clock.now()
+    execution = Execution(
+        id=execution_id,
+        flow=compiled.plan.flow,
+        revision=compiled.plan.revision,
+        histories=(History(State.CREATED, now),),
+        inputs=resolved.values,
+        variables=compiled.plan.variables,
+        labels=_labels(compiled, wanted.labels, execution_id),
+        trigger=wanted.trigger,
+        original_id=execution_id,
+        original_created=now,
+        schedule_date=wanted.schedule_date,
+        kind=wanted.kind,
+        breakpoints=wanted.breakpoints,
+    )
+    used = {
+        _file_uri(compiled, execution_id, upload): upload
+        for upload in _declared_files(compiled, wanted)
+        if any(each.declared.id == upload.name and each.enabled for each in resolved.inputs)
+    }
+    return Prepared(
+        row=ExecutionRow(execution=execution, link=wanted.link),
+        files=used,
+        undeclared=resolved.undeclared,
+    )
+
+
+def _labels(compiled: Compiled, given: Iterable[Label], execution_id: ExecutionId) -> Labels:
+    """Those of the flow, those given, and the correlation id (01 §1.3)."""
+    own = [label for label in compiled.row.labels if not is_system(label)]
+    labels = merge_labels(own, given)
+    if any(label.key == CORRELATION_ID for label in labels):
+        return labels
+    return (*labels, Label(CORRELATION_ID, execution_id))
+
+
+async def _resolve(
+    caller: Caller,
+    services: Services,
+    *,
+    compiled: Compiled,
+    wanted: Wanted,
+    execution_id: ExecutionId,
+) -> Resolved:
+    declared = compiled.flow.inputs
+    given = {
+        **wanted.inputs,
+        **{
+            upload.name: _file_uri(compiled, execution_id, upload)
+            for upload in _declared_files(compiled, wanted)
+        },
+        **{name: name for name in wanted.uploads if not _is_declared(compiled, name)},
+    }
+    if not declared:
+        return Resolved(values={}, inputs=(), undeclared=tuple(given))
+    cipher = cipher_of(services.settings, services.ids)
+    variables = _variables(services, compiled, wanted=wanted, execution_id=execution_id)
+    namespace = compiled.plan.flow.namespace
+
+    def resolve(host: InputHost) -> Resolved:
+        return resolve_inputs(
+            declared,
+            given,
+            render=_Renderer(variables, host, lazy=services.settings.lazy_variables).render,
+            encrypt=cipher.encrypt if cipher is not None else None,
+        )
+
+    try:
+        return resolve(InputHost(caller, services, namespace))
+    except MustWaitError:
+        host = InputHost(caller, services, namespace, loop=asyncio.get_running_loop())
+        return await asyncio.to_thread(resolve, host)
+
+
+class _Renderer:
+    """Templates of inputs over the variables that exist before an execution does (01 §2.4)."""
+
+    def __init__(self, variables: Mapping[str, Any], host: InputHost, *, lazy: bool) -> None:
+        seen = dict(variables)
+        self._context = context = Context(seen, host)
+        if lazy:
+            seen["vars"] = LazyVars(variables["vars"], lambda raw: render_value(raw, context))
+
+    def render(self, template: Any, inputs: Mapping[str, Any]) -> Any:
+        context = self._context.with_variables({"inputs": inputs})
+        return _typed(template, context)
+
+
+def _typed(template: Any, context: Context) -> Any:
+    if isinstance(template, str):
+        return render_typed(template, context)
+    if isinstance(template, Mapping):
+        return {name: _typed(part, context) for name, part in template.items()}
+    if isinstance(template, list):
+        return [_typed(part, context) for part in template]
+    return template
+
+
+def _variables(
+    services: Services, compiled: Compiled, *, wanted: Wanted, execution_id: ExecutionId
+) -> dict[str, Any]:
+    plan = compiled.plan
+    settings = services.settings
+    kestra = {"environment": settings.environment_name, "url": settings.url}
+    labels = _labels(compiled, wanted.labels, execution_id)
+    variables: dict[str, Any] = {
+        "flow": {
+            "id": plan.flow.id,
+            "namespace": plan.flow.namespace,
+            "revision": plan.revision,
+            "tenantId": plan.flow.tenant,
+        },
+        "execution": {
+            "id": execution_id,
+            "startDate": to_iso(services.clock.now()),
+            "originalId": execution_id,
+            "state": State.CREATED.value,
+        },
+        "labels": nested_labels(labels),
+        "vars": plan.variables,
+        "envs": environment_variables(services.environment, settings.env_prefix),
+        "globals": dict(settings.globals),
+        "kestra": {name: value for name, value in kestra.items() if value is not None},
+    }
+    if wanted.trigger is not None:
+        variables["trigger"] = wanted.trigger.get("variables") or {}
+    return variables
+
+
+def environment_variables(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """`envs` of templates: names lose the prefix and become lower case (02 §3)."""
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in environment.items()
+        if name.startswith(prefix)
+    }
+
+
+def nested_labels(labels: Iterable[Label]) -> dict[str, Any]:
+    """Labels as templates see them: dotted keys become maps (01 §1.3)."""
+    nested: dict[str, Any] = {}
+    for label in labels:
+        put_nested(nested, label.key, label.value)
+    return nested
+
+
+def _is_declared(compiled: Compiled, name: str) -> bool:
+    return any(
+        each.id == name and each.type is InputType.FILE for each in compiled.flow.inputs or ()
+    )
+
+
+def _declared_files(compiled: Compiled, wanted: Wanted) -> list[Upload]:
+    return [upload for upload in wanted.uploads.values() if _is_declared(compiled, upload.name)]
+
+
+def _file_uri(compiled: Compiled, execution_id: ExecutionId, upload: Upload) -> str:
+    flow = compiled.plan.flow
+    folder = execution_path(flow.namespace, flow.id, execution_id)
+    return to_uri(input_path(folder, input_id=upload.name, file_name=upload.file_name))
+
+
+async def _store_files(services: Services, flow: FlowKey, files: Mapping[str, Upload]) -> None:
+    for upload in files.values():
+        if upload.size == 0:
+            raise IllegalArgumentError(f"Can't upload file: {upload.file_name}")
+    for uri, upload in files.items():
+        await services.storage.put(flow.tenant, uri, upload.open())
+
+
+def _undeclared(execution: Execution, name: str, at: Instant) -> LogRow:
+    flow = execution.flow
+    return LogRow(
+        at=at,
+        level="WARN",
+        message=(
+            f"Input {name} was provided for workflow {flow.namespace}.{flow.id}"
+            " but isn't declared in the workflow inputs"
+        ),
+        flow=flow,
+        execution_id=execution.id,
+        kind=execution.kind,
+    )
