@@ -5,8 +5,6 @@ interrupts that with `MustWaitError`; rendering is then repeated on a thread, wh
 """
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
@@ -18,6 +16,7 @@ from batuta.expr.temporal import find_zone
 from batuta.flow.yaml import read_yaml
 from batuta.operations import keyvalues
 from batuta.operations.caller import Caller
+from batuta.operations.secret import find_secret
 from batuta.operations.services import Services
 from batuta.storage.layout import namespace_files_path, to_uri
 
@@ -65,14 +64,7 @@ class InputHost:
         raise EvaluationError("The function `randomPort` is not available in inputs.")
 
     def secret(self, key: str, *, namespace: str | None) -> str:
-        name = f"{self._services.settings.secret_prefix}{key.upper()}"
-        encoded = self._services.environment.get(name)
-        if encoded is None:
-            raise EvaluationError(f"Cannot find secret for key '{key}'.")
-        try:
-            return base64.b64decode(encoded).decode()
-        except (binascii.Error, UnicodeDecodeError):
-            raise EvaluationError(f"The secret '{key}' is no base64 text.") from None
+        return find_secret(self._services, key)
 
     def kv(self, key: str, *, namespace: str | None, error_on_missing: bool) -> Any:
         find = keyvalues.find if namespace is None else keyvalues.get

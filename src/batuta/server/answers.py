@@ -4,7 +4,6 @@ The operations and their arguments are listed in `server.worker.gateway`.
 """
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from batuta.model import codec
 from batuta.model.instant import to_iso
 from batuta.operations import keyvalues
 from batuta.operations.caller import Caller
+from batuta.operations.secret import find_secret
 from batuta.operations.services import Services
 from batuta.sdk.context import KeyValue, RunInfo
 from batuta.sdk.errors import PluginError
@@ -27,10 +27,8 @@ MAX_ERROR_LOGS = 1_000
 
 
 class Answers:
-    def __init__(self, services: Services, *, environment: Mapping[str, str]) -> None:
-        """`environment` holds the secrets: `SECRET_<KEY>` with base64 text (02 §5)."""
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._environment = environment
         self._operations: Mapping[str, Answer] = {
             "secret": self._secret,
             "kv": self._kv,
@@ -60,17 +58,7 @@ class Answers:
     # -- look-ups of templates -----------------------------------------------------------------------------
 
     async def _secret(self, _: RunInfo, arguments: Arguments) -> str:
-        key = str(arguments["key"])
-        name = f"{self._services.settings.secret_prefix}{key.upper()}"
-        encoded = self._environment.get(name)
-        if encoded is None:
-            raise EvaluationError(f"Cannot find secret for key '{key}'.")
-        try:
-            return base64.b64decode(encoded, validate=False).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise EvaluationError(
-                f"The secret '{key}' is no base64 text: {name} holds it."
-            ) from error
+        return find_secret(self._services, str(arguments["key"]))
 
     async def _kv(self, info: RunInfo, arguments: Arguments) -> Any:
         key = str(arguments["key"])
@@ -81,7 +69,7 @@ class Answers:
         else:
             found = await keyvalues.get(caller, self._services, str(namespace), key=key)
         if found is not None:
-            return found.value
+            return keyvalues.shown_value(found)
         if arguments.get("errorOnMissing", True):
             place = namespace or info.namespace
             raise EvaluationError(f"The key '{key}' does not exist in the namespace '{place}'.")

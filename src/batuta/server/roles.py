@@ -1,7 +1,6 @@
 """Puts the roles of one process together from `Services`. `cli.wiring` and the test kit choose what is inside those."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,6 +10,7 @@ from batuta.expr.temporal import find_zone
 from batuta.operations.cipher import cipher_of
 from batuta.operations.services import Services
 from batuta.operations.settings import Settings
+from batuta.operations.start import environment_variables
 from batuta.server.answers import Answers
 from batuta.server.executor.children import Children
 from batuta.server.executor.executor import Executor
@@ -34,8 +34,6 @@ class RoleOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Names the process among executors, for the leases of partitions."""
     tmp_dir: Path
     cache_dir: Path
-    environment: Mapping[str, str]
-    """Of the process: secrets and `envs` come from it."""
     storage: StorageAccess | None = None
     """How a worker process reaches internal storage; None runs worker tasks on threads of this process."""
 
@@ -60,7 +58,7 @@ def make_roles(services: Services, options: RoleOptions) -> Roles:
     """On the running event loop."""
     settings = services.settings
     surroundings = Surroundings(
-        envs=_envs(options.environment, settings.env_prefix),
+        envs=environment_variables(services.environment, settings.env_prefix),
         global_variables=settings.globals,
         kestra=_kestra(settings),
     )
@@ -74,7 +72,7 @@ def make_roles(services: Services, options: RoleOptions) -> Roles:
     inline = InlineRunner(services.registry, now=services.clock.now)
     mover = Mover(services, rendering=rendering, inline=inline, children=Children(services))
     work = Work(services, rendering=rendering, mover=mover, residents=residents)
-    answers = Answers(services, environment=options.environment)
+    answers = Answers(services)
     reports = Reports(work=work, residents=residents, answers=answers)
     work.place = Workplace(
         worker_id=options.owner,
@@ -92,7 +90,11 @@ def make_roles(services: Services, options: RoleOptions) -> Roles:
     work.on_finished = reports.finished
     work.pool = pool = _pool(services, options, reports)
     executor = Executor(services, owner=options.owner, mover=mover, residents=residents, work=work)
-    return Roles(executor, Scheduler(services, surroundings=surroundings, settings=expr), pool)
+    return Roles(
+        executor,
+        Scheduler(services, surroundings=surroundings, settings=expr, place=work.place),
+        pool,
+    )
 
 
 def _pool(services: Services, options: RoleOptions, reports: Reports) -> WorkerPool | None:
@@ -120,15 +122,6 @@ def _pool(services: Services, options: RoleOptions, reports: Reports) -> WorkerP
         events=reports,
         clock=services.clock,
     )
-
-
-def _envs(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """02 §3: names lose the prefix and become lower case."""
-    return {
-        name.removeprefix(prefix).lower(): value
-        for name, value in environment.items()
-        if name.startswith(prefix)
-    }
 
 
 def _kestra(settings: Settings) -> dict[str, str]:

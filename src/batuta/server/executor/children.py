@@ -1,16 +1,19 @@
 """Executions that an execution starts: subflows, batches of ForEachItem, and its own next attempt."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from batuta.engine.commands import StartChild
-from batuta.engine.events import AnyEvent, ChildStarted, Created, KillRequested
-from batuta.model.ids import FlowKey, TaskRunId
+from batuta.engine.events import AnyEvent, ChildEnded, ChildStarted, Created, KillRequested
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant
-from batuta.model.label import Label, Labels, is_system, merge_labels
+from batuta.model.label import Labels, is_system, merge_labels
 from batuta.model.state import State
-from batuta.operations import restart, start
+from batuta.operations import start
 from batuta.operations.caller import Caller
-from batuta.operations.errors import OperationError
+from batuta.operations.errors import IllegalStateError, NotFoundError, OperationError
+from batuta.operations.plans import Compiled, InvalidFlowError
+from batuta.operations.repeat import restart_turn
 from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
@@ -28,7 +31,8 @@ class Children:
         try:
             if command.restart is not None:
                 child_id = command.restart
-                await self._restart(live, command, draft)
+                if not await self._restart(child_id, draft):
+                    await self._report(live, command, child_id, draft=draft)
             else:
                 row = await self._new(live, command)
                 child_id = row.execution.id
@@ -60,7 +64,22 @@ class Children:
     async def restart_failed(self, live: Live, run_id: TaskRunId, draft: Draft) -> None:
         for row in await self._of_run(live, run_id):
             if row.execution.state is State.FAILED:
-                await restart.into(self._services, row.execution.id, draft)
+                await self._restart(row.execution.id, draft)
+
+    async def _report(
+        self, live: Live, command: StartChild, child_id: ExecutionId, *, draft: Draft
+    ) -> None:
+        """The child did not fail: its end is told once more (01 §6.13)."""
+        row = await self._services.store.executions.get(child_id)
+        event = ChildEnded(
+            at=self._services.clock.now(),
+            task_run_id=command.task_run.id,
+            execution_id=child_id,
+            state=row.execution.state if row is not None else State.FAILED,
+            outputs=row.execution.outputs if row is not None else None,
+            index=command.index,
+        )
+        draft.inbox.append(Mail(live.execution.id, event))
 
     async def _of_run(self, live: Live, run_id: TaskRunId) -> Sequence[ExecutionRow]:
         rows = await self._services.store.executions.children(live.execution.id)
@@ -70,14 +89,14 @@ class Children:
         parent = live.execution
         flow = FlowKey(parent.flow.tenant, command.namespace, command.flow_id)
         caller = Caller(user=f"flow {parent.flow}", tenant=parent.flow.tenant)
-        compiled = await start.startable(caller, self._services, flow, revision=command.revision)
+        compiled = await self._startable(caller, flow, command.revision)
         return await start.prepare(
             caller,
             self._services,
             compiled,
-            start.Wanted(
+            wanted=start.Wanted(
                 inputs=command.inputs,
-                labels=_labels(live, command),
+                labels=_labels(compiled, live, command),
                 trigger=_trigger(live, command),
                 schedule_date=command.schedule_date,
                 kind=parent.kind,
@@ -90,3 +109,58 @@ class Children:
                 ),
             ),
         )
+
+    async def _startable(self, caller: Caller, flow: FlowKey, revision: int | None) -> Compiled:
+        """Refusals in the words of 01 §6.13."""
+        try:
+            return await start.startable(caller, self._services, flow, revision=revision)
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"Unable to find flow '{flow.namespace}'.'{flow.id}' with revision '{revision or 0}'"
+            ) from error
+        except InvalidFlowError as error:
+            raise IllegalStateError(f"Cannot execute an invalid flow: {error.message}") from error
+        except IllegalStateError as error:
+            raise IllegalStateError("Cannot execute a flow which is disabled") from error
+
+    async def _restart(self, execution_id: ExecutionId, draft: Draft) -> bool:
+        """A failed child goes on in the same turn (01 §6.13); false when it did not fail."""
+        turn = await restart_turn(self._services, execution_id)
+        if turn is None:
+            return False
+        draft.executions.extend(turn.executions)
+        draft.rows.extend(turn.task_runs)
+        draft.removed.extend(turn.removed_runs)
+        draft.inbox.extend(turn.inbox)
+        return True
+
+
+def _labels(compiled: Compiled, live: Live, command: StartChild) -> Labels:
+    """Of the parent all labels that the child's flow does not define, or the system's only; then the task's own."""
+    own = {label.key for label in compiled.flow.label_list}
+    inherited = [
+        label
+        for label in live.execution.labels
+        if is_system(label) or (command.inherit_labels and label.key not in own)
+    ]
+    return merge_labels(inherited, command.labels)
+
+
+def _trigger(live: Live, command: StartChild) -> dict[str, Any]:
+    """The `trigger` object of a child (01 §6.13)."""
+    run = command.task_run
+    execution = live.execution
+    variables: dict[str, Any] = {
+        "executionId": execution.id,
+        "namespace": execution.flow.namespace,
+        "flowId": execution.flow.id,
+        "flowRevision": execution.revision,
+        "taskRunId": run.id,
+        "taskId": run.task_id,
+    }
+    if run.value is not None:
+        variables["taskRunValue"] = run.value
+    if run.iteration is not None:
+        variables["taskRunIteration"] = run.iteration
+    node = live.plan.nodes[run.task_id]
+    return {"id": run.task_id, "type": node.type, "variables": variables}

@@ -34,6 +34,8 @@ class Draft:
         self.created: list[ExecutionRow] = []
         self.executions: list[Execution] = []
         """Headers of executions that are not in memory."""
+        self.rows: list[TaskRunRow] = []
+        """Task runs of executions that are not in memory."""
         self.logs: list[LogRow] = []
         self.metrics: list[MetricRow] = []
         self.inbox: list[Mail] = []
@@ -96,6 +98,7 @@ class Draft:
         return (
             self.created,
             self.executions,
+            self.rows,
             self.logs,
             self.metrics,
             self.inbox,
@@ -135,7 +138,10 @@ class Draft:
             created=self.created,
             executions=[*moved, *self.executions],
             removed_runs=self.removed,
-            task_runs=[self._run_row(live, run) for live, run in self.runs.values()],
+            task_runs=[
+                *self.rows,
+                *(self._run_row(live, run) for live, run in self.runs.values()),
+            ],
             outputs=list(self.outputs.values()),
             logs=self.logs,
             metrics=self.metrics,

@@ -1,13 +1,15 @@
 """One execution in the memory of the executor that owns it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Plan
+from batuta.flow.inputs import visible_inputs
 from batuta.model import codec
 from batuta.model.ids import TaskId, TaskRunId
+from batuta.sdk.input import Input
 from batuta.server.executor.outputs import OutputTree
 from batuta.server.executor.secrets import Cipher, reveal
 from batuta.server.executor.variables import execution_variables
@@ -22,6 +24,7 @@ class Live:
         "_header",
         "_header_of",
         "cipher",
+        "declared",
         "execution",
         "items_saved",
         "link",
@@ -29,6 +32,7 @@ class Live:
         "plan",
         "secrets",
         "states",
+        "timers",
         "trees",
     )
 
@@ -37,6 +41,7 @@ class Live:
         execution: Execution,
         plan: Plan,
         *,
+        declared: Sequence[Input],
         link: ParentLink | None,
         cipher: Cipher | None,
         fresh: bool,
@@ -45,7 +50,9 @@ class Live:
         self.execution = execution
         self.plan = plan
         self.link = link
+        self.declared = declared
         self.cipher = cipher
+        self.timers: set[str] = set()
         self.trees: dict[str, OutputTree] = {}
         self.loaded: set[str] | None = None if fresh else set()
         """Tasks whose outputs are all in `trees`; None: those of every task."""
@@ -64,10 +71,15 @@ class Live:
         before = self._header_of
         if before is None or _header_differs(before, execution):
             self._header = execution_variables(self.plan, execution)
-            if execution.inputs:
-                self._header["inputs"] = reveal(execution.inputs, self.cipher, self.secrets)
+            if self.declared:
+                stored = reveal(execution.inputs, self.cipher, self.secrets)
+                self._header["inputs"] = visible_inputs(self.declared, stored)
         self._header_of = execution
         return self._header
+
+    @property
+    def encrypt(self) -> Callable[[str], str] | None:
+        return None if self.cipher is None else self.cipher.encrypt
 
     def put_outputs(self, run: TaskRun, outputs: Mapping[str, Any]) -> None:
         tree = self.trees.get(run.task_id)

@@ -31,7 +31,7 @@ from batuta.engine.execution import TaskRun
 from batuta.engine.plan import Concurrency, Leaf
 from batuta.engine.step import step
 from batuta.expr import ExpressionError
-from batuta.flow.inputs import typed_outputs
+from batuta.flow.inputs import typed_output
 from batuta.model import codec
 from batuta.model.ids import TaskRunId
 from batuta.operations.services import Services
@@ -82,7 +82,8 @@ class Mover:
             live.execution = result.execution
             for change in result.changes:
                 await self._record(live, change, draft)
-            for command in result.commands:
+            # Task runs are made in the recorded order when tasks are answered before templates.
+            for command in sorted(result.commands, key=_is_no_task):
                 answer = await self._obey(live, command, draft)
                 if answer is not None:
                     queue.append(answer)
@@ -113,8 +114,10 @@ class Mover:
             case StartChild():
                 return await self._children.start(live, command, draft)
             case SetTimer(timer_id=timer_id, due=due):
+                live.timers.add(timer_id)
                 draft.set_timer(execution_id, timer_id, due)
             case ClearTimer(timer_id=timer_id):
+                live.timers.discard(timer_id)
                 draft.set_timer(execution_id, timer_id, None)
             case KillTask(task_run_id=run_id):
                 draft.kills.append(run_id)
@@ -172,7 +175,10 @@ class Mover:
         run = self.frame_of(live, command)
         try:
             return await self._rendering.attempt(
-                live, run, compute=lambda renderer: self.answer(live, command, renderer)
+                live,
+                run,
+                compute=lambda renderer: self.answer(live, command, renderer),
+                items=command.items,
             )
         except NeedsLookUpError:
             run_id = run.id if run is not None else TaskRunId(live.execution.id)
@@ -190,12 +196,12 @@ class Mover:
         values: Mapping[str, Any] = {}
         problem = None
         try:
-            if command.types is None:
-                values = render_all(renderer, command.values, typed=command.typed)
-            else:
-                values = typed_outputs(
-                    live.plan.outputs, render=renderer.render, render_typed=renderer.render_typed
-                )
+            values = render_all(renderer, command.values, typed=command.typed)
+            if command.types is not None:
+                values = {
+                    name: typed_output(name, type_name, values[name], encrypt=live.encrypt)
+                    for name, type_name in command.types.items()
+                }
         except (ExpressionError, ValueError) as error:
             problem = str(error)
         return Rendered(
@@ -243,6 +249,8 @@ class Mover:
                 index=link.index,
             )
             draft.inbox.append(Mail(link.execution_id, event))
+        for timer_id in live.timers:
+            draft.set_timer(execution.id, timer_id, None)
         draft.ended.append(live)
 
     async def _output_row(self, live: Live, run: TaskRun, outputs: Mapping[str, Any]) -> OutputRow:
@@ -262,6 +270,10 @@ class Mover:
             data=data,
             uri=uri,
         )
+
+
+def _is_no_task(command: AnyCommand) -> bool:
+    return not isinstance(command, RunTask)
 
 
 def add_job(

@@ -30,10 +30,15 @@ class Rendering:
             settings, now=services.clock.now, entropy=services.ids.entropy
         )
 
-    def renderer(self, live: Live, run: TaskRun | None, *, host: Host) -> JobRenderer:
-        return JobRenderer(self.variables(live, run), host, lazy_variables=self._lazy)
+    def renderer(
+        self, live: Live, run: TaskRun | None, *, host: Host, items: str | None = None
+    ) -> JobRenderer:
+        variables = self.variables(live, run, items=items)
+        return JobRenderer(variables, host, lazy_variables=self._lazy)
 
-    def variables(self, live: Live, run: TaskRun | None) -> dict[str, Any]:
+    def variables(
+        self, live: Live, run: TaskRun | None, *, items: str | None = None
+    ) -> dict[str, Any]:
         """What templates of this task run see; `vars` unrendered (02 §3)."""
         execution = live.execution
         variables: dict[str, Any] = {
@@ -46,10 +51,17 @@ class Rendering:
             variables["tasks"] = live.task_states()
         if run is not None:
             variables.update(frame_variables(live.plan, execution, run, trees=live.trees))
+            if items is not None:
+                variables["taskrun"]["items"] = items
         return variables
 
     async def attempt(
-        self, live: Live, run: TaskRun | None, *, compute: Callable[[JobRenderer], T]
+        self,
+        live: Live,
+        run: TaskRun | None,
+        *,
+        compute: Callable[[JobRenderer], T],
+        items: str | None = None,
     ) -> T:
         """Evaluate from memory, reading missing outputs from the store.
 
@@ -57,7 +69,7 @@ class Rendering:
         """
         while True:
             try:
-                return compute(self.renderer(live, run, host=self.immediate))
+                return compute(self.renderer(live, run, host=self.immediate, items=items))
             except NeedsOutputsError as missing:
                 await self.load_outputs(live, missing.task_id)
 

@@ -99,6 +99,7 @@ class Residents:
         live = Live(
             execution,
             compiled.plan,
+            declared=compiled.flow.inputs or (),
             link=row.link,
             cipher=self._cipher,
             fresh=fresh,

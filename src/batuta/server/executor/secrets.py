@@ -7,6 +7,8 @@ ENCRYPTED_TYPE = "io.kestra.datatype:aes_encrypted"
 
 
 class Cipher(Protocol):
+    def encrypt(self, text: str) -> str: ...
+
     def decrypt(self, text: str) -> str:
         """Raises `ValueError` for a text that this key did not encrypt."""
         ...

@@ -14,7 +14,12 @@ MANY_VALUES = 1_000
 
 
 async def snapshot(
-    rendering: Rendering, live: Live, run: TaskRun | None, *, reads: Iterable[str] | None = None
+    rendering: Rendering,
+    live: Live,
+    run: TaskRun | None,
+    *,
+    reads: Iterable[str] | None = None,
+    items: str | None = None,
 ) -> dict[str, Any]:
     """All variables, with the outputs of the tasks in `reads` (None: of all tasks)."""
     names = sorted(reads) if reads is not None else None
@@ -25,7 +30,7 @@ async def snapshot(
         for name in names:
             if not live.is_loaded(name):
                 await rendering.load_outputs(live, TaskId(name))
-    variables = rendering.variables(live, run)
+    variables = rendering.variables(live, run, items=items)
     path = run.path if run is not None else ()
     variables["outputs"] = {
         name: _plain(live.trees[name], path)

@@ -6,7 +6,7 @@ from typing import Any
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Plan
 from batuta.model.instant import to_iso
-from batuta.model.label import Labels
+from batuta.operations.start import nested_labels
 from batuta.server.executor.outputs import OutputTree
 
 
@@ -84,23 +84,6 @@ def frame_variables(
         variables["parent"] = parents[0]
         variables["parents"] = parents
     return variables
-
-
-def nested_labels(labels: Labels) -> dict[str, Any]:
-    """Dotted keys become nested maps; the last of two equal keys wins (01 §1.3)."""
-    result: dict[str, Any] = {}
-    for label in labels:
-        if not label.key or not label.value:
-            continue
-        *path, last = label.key.split(".")
-        target = result
-        for step in path:
-            below = target.get(step)
-            if not isinstance(below, dict):
-                below = target[step] = {}
-            target = below
-        target[last] = label.value
-    return result
 
 
 def _parents(

@@ -115,7 +115,7 @@ class Work:
 
     async def _render(self, row: JobRow, live: Live, command: Render) -> None:
         run = self._mover.frame_of(live, command)
-        renderer = await self._renderer(live, run)
+        renderer = await self._renderer(live, run, items=command.items)
         event = await asyncio.to_thread(self._mover.answer, live, command, renderer)
         self._settle(row, event)
 
@@ -138,9 +138,11 @@ class Work:
             )
         )
 
-    async def _renderer(self, live: Live, run: TaskRun | None) -> JobRenderer:
+    async def _renderer(
+        self, live: Live, run: TaskRun | None, *, items: str | None = None
+    ) -> JobRenderer:
         """Templates may wait for what they look up: only for use on a thread."""
-        variables = await snapshot(self._rendering, live, run)
+        variables = await snapshot(self._rendering, live, run, items=items)
         job = Job(info=frame_info(live, run), spec={}, variables={})
         host = LookUpHost(job, self._here(), mask=live.secrets.add)
         lazy = self._services.settings.lazy_variables
