@@ -70,9 +70,7 @@ class Checker:
             return None
         canonical = self._registry.canonical(type_name)
         if canonical != type_name:
-            self._problems.info(
-                "alias", f"{type_name} is replaced by {canonical}", (*path, "type")
-            )
+            self._problems.info("alias", f"{type_name} is replaced by {canonical}", (*path, "type"))
         if facts.deprecated:
             self._problems.deprecated(f"{canonical} is deprecated", path)
         place = len(self.found)
@@ -88,9 +86,15 @@ class Checker:
         return spec
 
     def object(
-        self, value: Mapping[str, Any], facts: Facts, path: Path, *, scope: Scope
+        self,
+        value: Mapping[str, Any],
+        facts: Facts,
+        path: Path,
+        *,
+        scope: Scope,
+        is_part: bool = False,
     ) -> dict[str, Any]:
-        """A map with known properties."""
+        """A map with known properties. Deprecations inside a part of a plugin are not told, as in the original."""
         properties = facts.properties or {}
         renamed = facts.renamed or {}
         result: dict[str, Any] = {}
@@ -99,11 +103,11 @@ class Checker:
             known = properties.get(name)
             if known is None:
                 if written != "type":
-                    self._unknown(written, properties, (*path, written), scope)
+                    self._unknown(written, properties, (*path, written), scope=scope)
                 else:
                     result[written] = raw
                 continue
-            if known.deprecated:
+            if known.deprecated and not is_part:
                 self._problems.deprecated(f"`{name}` is deprecated", (*path, written))
             if raw is None:
                 continue
@@ -111,15 +115,21 @@ class Checker:
             read = self.value(raw, known, (*path, written), scope=scope)
             if read is not None:
                 result[name] = read
-            if errors == self._problems.errors and known.required and raw == "" and self._problems.raw((*path, written)) == "":
+            if (
+                errors == self._problems.errors
+                and known.required
+                and raw == ""
+                and self._problems.raw((*path, written)) == ""
+            ):
                 self._problems.warning(
                     "empty",
                     f"`{name}` is the empty text: nothing stands behind the colon",
                     (*path, written),
                 )
+        given = {renamed.get(name, name) for name, raw in value.items() if raw is not None}
         for name, known in properties.items():
-            if known.required and known.default is msgspec.UNSET and value.get(name) is None:
-                self._missing(name, known, value, path, renamed)
+            if known.required and known.default is msgspec.UNSET and name not in given:
+                self._missing(name, known, path)
         return result
 
     def value(self, value: Any, facts: Facts, path: Path, *, scope: Scope) -> Any:
@@ -135,6 +145,9 @@ class Checker:
             return self._any_of(value, facts, path, scope=scope)
         if facts.variants is not None:
             return self._variant(value, facts.variants, path, scope=scope)
+        return self._plain(value, facts, path, scope=scope)
+
+    def _plain(self, value: Any, facts: Facts, path: Path, *, scope: Scope) -> Any:
         if facts.type == "array":
             return self._list(value, facts, path, scope=scope)
         if facts.type == "object" or facts.properties is not None:
@@ -161,7 +174,7 @@ class Checker:
         return None
 
     def _unknown(
-        self, name: str, properties: Mapping[str, Facts], path: Path, scope: Scope
+        self, name: str, properties: Mapping[str, Facts], path: Path, *, scope: Scope
     ) -> None:
         if not self._problems.is_written(path):
             return
@@ -178,16 +191,7 @@ class Checker:
         else:
             self._problems.warning("unknown-property", message, path, suggestion=hint)
 
-    def _missing(
-        self,
-        name: str,
-        facts: Facts,
-        value: Mapping[str, Any],
-        path: Path,
-        renamed: Mapping[str, str],
-    ) -> None:
-        if any(new == name and value.get(old) is not None for old, new in renamed.items()):
-            return
+    def _missing(self, name: str, facts: Facts, path: Path) -> None:
         text = "must not be empty" if facts.min_items else "must not be null"
         self._problems.error("required", facts.message or text, (*path, name))
 
@@ -247,7 +251,7 @@ class Checker:
             self._problems.error("value", f"must be a map, but is {shape_of(value)}", path)
             return None
         if facts.properties is not None:
-            return self.object(value, facts, path, scope=scope)
+            return self.object(value, facts, path, scope=scope, is_part=self._depth > 0)
         if facts.min_properties and len(value) < facts.min_properties:
             self._problems.error("constraint", "must not be empty", path)
         if facts.values is None:
@@ -341,12 +345,12 @@ def _choose(value: Any, options: list[Facts]) -> Facts | str | None:
         ) or next((each for each in options if each.type is not None), None)
     objects = [each for each in options if each.type == "object" or each.plugin_kind]
     constants = {
-        each.properties["type"].const: each
+        each.properties["type"].const or "": each
         for each in objects
         if each.properties and "type" in each.properties and each.properties["type"].const
     }
     if constants and len(constants) == len(objects):
         type_name = value.get("type")
         shown = "null" if type_name is None else java_text(type_name)
-        return constants.get(type_name) or f"Invalid type: {shown}"
+        return constants.get(shown) or f"Invalid type: {shown}"
     return objects[0] if objects else None

@@ -38,9 +38,7 @@ def with_defaults(
     if not levels:
         return source
     merger = _Merger(levels, registry)
-    return {
-        key: value if key == SECTION else merger.inside(value) for key, value in source.items()
-    }
+    return {key: value if key == SECTION else merger.inside(value) for key, value in source.items()}
 
 
 class _Merger:

@@ -106,7 +106,9 @@ def _bool(value: Any) -> bool:
 
 
 def _expected(kind: InputType, value: Any, cause: object) -> ValueProblem:
-    return ValueProblem(f"Expected `{kind.value}` but received `{_text(value)}` with errors: {cause}")
+    return ValueProblem(
+        f"Expected `{kind.value}` but received `{_text(value)}` with errors: {cause}"
+    )
 
 
 def _date(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from batuta.engine.plan import FlowOutput
 from batuta.flow.input_value import (
     ENCRYPTED_TYPE,
     Encrypt,
@@ -17,13 +18,16 @@ from batuta.flow.input_value import (
     read_value,
 )
 from batuta.flow.literal import is_expression, java_text
-from batuta.sdk.input import Input, InputType, Output
+from batuta.sdk.input import Input, InputType
 
 Render = Callable[[Any, Mapping[str, Any]], Any]
 """`render(template, inputs)`: typed value of a template (maps and lists recursively) that sees these `inputs`;
 raises any exception whose text says what is wrong."""
 StoreFile = Callable[[Input, str], str]
 """Turns what was given for a FILE input into the URI that is stored."""
+
+
+_TEXTS = frozenset({"STRING", "ENUM", "SELECT", "SECRET", "EMAIL", "URI", "FILE"})
 
 
 class InputProblem(msgspec.Struct, frozen=True):
@@ -52,9 +56,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def errors(self) -> tuple[InputProblem, ...]:
-        return tuple(
-            problem for each in self.inputs if each.enabled for problem in each.problems
-        )
+        return tuple(problem for each in self.inputs if each.enabled for problem in each.problems)
 
 
 def resolve_inputs(
@@ -104,29 +106,38 @@ def secret_ids(declared: Sequence[Input] | None) -> tuple[str, ...]:
 
 
 def typed_outputs(
-    declared: Sequence[Output],
-    rendered: Mapping[str, Any],
+    declared: Sequence[FlowOutput],
     *,
+    render: Callable[[Any], Any],
+    render_typed: Callable[[Any], Any],
     encrypt: Encrypt | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Flow outputs with their types (01 §3). Raises `ValueError` with the text that the execution logs."""
-    types = {each.id: each.type.value for each in declared}
-    return {
-        name: typed_output(name, types[name], value, encrypt=encrypt)
-        for name, value in rendered.items()
-        if name in types
-    }
+    """The outputs of a flow, rendered and converted to their types (01 §3).
+
+    An output that is not required and cannot be rendered is left out; `warn` is told. Raises whatever rendering
+    raises, and `ValueError` with the text that the execution logs for a value that does not fit.
+    """
+    values: dict[str, Any] = {}
+    for each in declared:
+        as_text = each.type in _TEXTS and isinstance(each.value, str)
+        try:
+            value = (render if as_text else render_typed)(each.value)
+        except Exception as error:
+            if each.required:
+                raise
+            if warn is not None:
+                warn(f"Failed to render output '{each.id}': {error}")
+            continue
+        values[each.id] = typed_output(each.id, each.type, value, encrypt=encrypt)
+    return values
 
 
-def typed_output(
-    name: str, type_name: str, value: Any, *, encrypt: Encrypt | None = None
-) -> Any:
+def typed_output(name: str, type_name: str, value: Any, *, encrypt: Encrypt | None = None) -> Any:
     """One flow output as its declared type. Raises `ValueError`."""
     kind = InputType(type_name)
     if value is None:
         return "" if kind is InputType.STRING else None
-    if kind is InputType.ARRAY and isinstance(value, list):
-        return value
     try:
         if kind is InputType.SECRET:
             return {"value": encrypted(java_text(value), encrypt), "type": ENCRYPTED_TYPE}
@@ -206,7 +217,7 @@ class _Resolver:
         try:
             if not self._condition_holds(declared, visible):
                 return ResolvedInput(declared=declared, enabled=False)
-        except Exception as error:  # noqa: BLE001 - whatever rendering raises is shown to the author
+        except Exception as error:
             problem = InputProblem(declared.id, f"Invalid condition: {error}")
             return ResolvedInput(declared=declared, enabled=False, problems=(problem,))
         return self._enabled(declared, visible)

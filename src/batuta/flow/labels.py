@@ -42,7 +42,7 @@ def _from_map(value: Mapping[str, Any], path: Path, problems: Problems) -> list[
             problems.warning(
                 "quotes", f"`{raw}` is read as `{text}`; quote it to keep the text", place
             )
-        _add(labels, key, text, place, problems)
+        _add(labels, (key, text), place, problems=problems)
     return labels
 
 
@@ -51,7 +51,9 @@ def _from_list(value: list[Any], path: Path, problems: Problems) -> list[dict[st
     for index, item in enumerate(value):
         place = (*path, index)
         if not isinstance(item, Mapping):
-            problems.error("value", f"must be a map with `key` and `value`, but is {shape_of(item)}", place)
+            problems.error(
+                "value", f"must be a map with `key` and `value`, but is {shape_of(item)}", place
+            )
             continue
         parts: dict[str, str] = {}
         for name in ("key", "value"):
@@ -63,17 +65,28 @@ def _from_list(value: list[Any], path: Path, problems: Problems) -> list[dict[st
             else:
                 parts[name] = part
         if len(parts) == len(("key", "value")):
-            _add(labels, parts["key"], parts["value"], place, problems)
+            _add(labels, (parts["key"], parts["value"]), place, problems=problems)
     return labels
 
 
 def _add(
-    labels: list[dict[str, str]], key: str, value: str, path: Path, problems: Problems
+    labels: list[dict[str, str]], label: tuple[str, str], path: Path, *, problems: Problems
 ) -> None:
-    for name, text in (("key", key), ("value", value)):
+    for name, text in zip(("key", "value"), label, strict=True):
         if not text:
             problems.error("constraint", f"{name}: must not be empty", path)
-    labels.append({"key": key, "value": value})
+    labels.append({"key": label[0], "value": label[1]})
+
+
+def label_pairs(value: Any) -> list[tuple[str, str]]:
+    """Keys and values of labels in either form; entries that are no labels are left out."""
+    if isinstance(value, Mapping):
+        return [(str(key), java_text(item)) for key, item in value.items() if item is not None]
+    return [
+        (str(item["key"]), java_text(item.get("value")))
+        for item in (value if isinstance(value, list) else ())
+        if isinstance(item, Mapping) and item.get("key") is not None
+    ]
 
 
 def check_system_labels(

@@ -99,9 +99,9 @@ def _boolean(value: Any) -> bool | None:
 def _integer(value: Any) -> int | None:
     if isinstance(value, str) and not value.strip():
         return None
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
-        number = int(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if (isinstance(value, str) and _INTEGER.fullmatch(value)) or (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    ):
         number = int(value)
     else:
         raise Misfit(f"must be a whole number, but is {shape_of(value)}")
@@ -195,12 +195,16 @@ def literal_misfit(value: Any, facts: Facts) -> str | None:
             _collection_literal(value, facts.type)
         elif facts.format == "duration" and not isinstance(value, str):
             raise Misfit(f"must be a duration such as PT30S or P1D, but is {shape_of(value)}")  # noqa: TRY301
-        elif facts.enum is not None or facts.format not in {None, "uri"} or facts.type != "string":
-            if read_scalar(value, facts) is None:
-                raise Misfit("must not be empty")  # noqa: TRY301
+        elif _has_form(facts) and read_scalar(value, facts) is None:
+            raise Misfit("must not be empty")  # noqa: TRY301
     except Misfit as misfit:
         return str(misfit)
     return None
+
+
+def _has_form(facts: Facts) -> bool:
+    """Whether some texts do not fit."""
+    return facts.enum is not None or facts.format not in {None, "uri"} or facts.type != "string"
 
 
 def _collection_literal(value: Any, kind: str) -> None:

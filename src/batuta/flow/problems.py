@@ -14,28 +14,26 @@ class Problems:
         self.found: list[Problem] = []
         self.errors = 0
 
-    def error(
-        self, code: str, message: str, path: Path, *, suggestion: str | None = None
-    ) -> None:
+    def error(self, code: str, message: str, path: Path, *, suggestion: str | None = None) -> None:
         """A problem with the value at `path`, or with what should stand there."""
         self.errors += 1
-        self._add(code, message, path, Severity.ERROR, suggestion)
+        self._add(code, message, path, suggestion=suggestion)
 
     def unknown_key(self, message: str, path: Path, *, suggestion: str | None = None) -> None:
         """A problem with the key that `path` ends with."""
         self.errors += 1
-        self._add("unknown-property", message, path, Severity.ERROR, suggestion)
+        self._add("unknown-property", message, path, suggestion=suggestion)
 
     def warning(
         self, code: str, message: str, path: Path, *, suggestion: str | None = None
     ) -> None:
-        self._add(code, message, path, Severity.WARNING, suggestion)
+        self._add(code, message, path, severity=Severity.WARNING, suggestion=suggestion)
 
     def deprecated(self, message: str, path: Path) -> None:
-        self._add("deprecated", message, path, Severity.DEPRECATION, None)
+        self._add("deprecated", message, path, severity=Severity.DEPRECATION)
 
     def info(self, code: str, message: str, path: Path) -> None:
-        self._add(code, message, path, Severity.INFO, None)
+        self._add(code, message, path, severity=Severity.INFO)
 
     def in_order(self) -> tuple[Problem, ...]:
         """Sorted by their places in the source (01 §1.7)."""
@@ -53,7 +51,13 @@ class Problems:
         return self._tree.node(path) is not None
 
     def _add(
-        self, code: str, message: str, path: Path, severity: Severity, suggestion: str | None
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        *,
+        severity: Severity = Severity.ERROR,
+        suggestion: str | None = None,
     ) -> None:
         line, column = self._place(path, key=code in {"unknown-property", "deprecated"})
         self.found.append(

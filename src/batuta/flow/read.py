@@ -10,9 +10,10 @@ from batuta.flow.check import Checker, Found, Scope
 from batuta.flow.defaults import Default, defaults_in, with_defaults
 from batuta.flow.definition import Flow
 from batuta.flow.labels import read_labels
+from batuta.flow.literal import java_text
 from batuta.flow.problems import Problems
 from batuta.flow.rules import Subject, check_rules
-from batuta.flow.yaml import Path, Tree, try_read_yaml
+from batuta.flow.yaml import Path, Tree, path_text, try_read_yaml
 from batuta.model.problem import Problem, Severity
 from batuta.sdk.definition import RESOLVE, Plugin
 from batuta.sdk.facts import object_facts
@@ -93,9 +94,9 @@ def read_flow(
         flow=None if errors else flow,
         problems=problems,
         tree=tree,
-        id=_as(str, value.get("id")),
-        namespace=_as(str, value.get("namespace")),
-        revision=_as(int, value.get("revision")),
+        id=_text(value.get("id")),
+        namespace=_text(value.get("namespace")),
+        revision=_revision(value.get("revision")),
     )
 
 
@@ -110,8 +111,12 @@ def read_part(source: str, registry: Registry, *, kind: str) -> Reading:
     return Reading(flow=None, problems=reader.problems.in_order(), tree=tree)
 
 
-def _as(kind: type[Any], value: Any) -> Any:
-    return value if isinstance(value, kind) and not isinstance(value, bool) else None
+def _text(value: Any) -> str | None:
+    return None if value is None or isinstance(value, Mapping | list) else java_text(value)
+
+
+def _revision(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _illegal(problems: Sequence[Problem]) -> tuple[Problem, ...]:
@@ -138,9 +143,7 @@ class _FlowReader:
         merged = with_defaults(
             self._without_extras(source), (*defaults_in(source), *defaults), self._registry
         )
-        plain = self._checker.object(
-            merged, object_facts(Flow), (), scope=Scope(FLOW_CLASS)
-        )
+        plain = self._checker.object(merged, object_facts(Flow), (), scope=Scope(FLOW_CLASS))
         labels = read_labels(merged.get("labels"), ("labels",), self.problems)
         if labels is not None:
             plain["labels"] = labels
@@ -187,13 +190,11 @@ class _FlowReader:
             return Flow.model_validate(plain, context={RESOLVE: self._resolve})
         except ValidationError as error:
             self._report(error, ())
-        except Exception as error:  # noqa: BLE001 - a broken plugin must not stop the reading of flows
+        except Exception as error:
             self.problems.error("plugin", f"{type(error).__name__} in a plugin: {error}", ())
         return None
 
     def _check_sound_parts(self, bad: Sequence[Problem]) -> None:
-        from batuta.flow.yaml import path_text
-
         for found in self._checker.found:
             name = path_text(found.path)
             if found.depth == 0 and not any(problem.path.startswith(name) for problem in bad):
@@ -201,12 +202,10 @@ class _FlowReader:
 
     def _make_plugin(self, found: Found) -> None:
         try:
-            self._resolve(found.type).model_validate(
-                found.spec, context={RESOLVE: self._resolve}
-            )
+            self._resolve(found.type).model_validate(found.spec, context={RESOLVE: self._resolve})
         except ValidationError as error:
             self._report(error, found.path)
-        except Exception as error:  # noqa: BLE001 - a broken plugin must not stop the reading of flows
+        except Exception as error:
             self.problems.error(
                 "plugin", f"{type(error).__name__} in {found.type}: {error}", found.path
             )

@@ -38,7 +38,7 @@ def _only_runnable(found: Found, problems: Problems) -> None:
         )
 
 
-def _switch(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+def _switch(found: Found, registry: Registry, problems: Problems) -> None:
     cases = found.spec.get("cases")
     if not cases and not found.spec.get("defaults"):
         problems.error(
@@ -46,7 +46,7 @@ def _switch(found: Found, registry: Registry, problems: Problems) -> None:  # no
         )
 
 
-def _dag(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+def _dag(found: Found, registry: Registry, problems: Problems) -> None:
     edges: dict[str, list[str]] = {}
     places: dict[str, int] = {}
     for index, entry in enumerate(found.spec.get("tasks") or ()):
@@ -81,9 +81,7 @@ def _on_cycles(edges: Mapping[str, list[str]]) -> list[str]:
             free = [name for name, others in left.items() if not others]
             changed = bool(free)
             left = {
-                name: others.difference(free)
-                for name, others in left.items()
-                if name not in free
+                name: others.difference(free) for name, others in left.items() if name not in free
             }
         left = _reversed(left)
     return [name for name in edges if name in left]
@@ -124,13 +122,13 @@ def _roles(type_name: Any, registry: Registry) -> tuple[str, ...]:
         return ("runnable",)
 
 
-def _template(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+def _template(found: Found, registry: Registry, problems: Problems) -> None:
     problems.error(
         "template", "Templates are disabled, please check your configuration", (*found.path, "type")
     )
 
 
-def _exit(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+def _exit(found: Found, registry: Registry, problems: Problems) -> None:
     state = found.spec.get("state")
     if state is None or is_expression(state) or state in EXIT_STATES:
         return
@@ -142,7 +140,7 @@ def _exit(found: Found, registry: Registry, problems: Problems) -> None:  # noqa
     )
 
 
-def _schedule(found: Found, registry: Registry, problems: Problems) -> None:  # noqa: ARG001
+def _schedule(found: Found, registry: Registry, problems: Problems) -> None:
     if found.spec.get("scheduleConditions"):
         problems.error(
             "value",

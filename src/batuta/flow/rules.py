@@ -11,8 +11,8 @@ from batuta.flow.labels import check_system_labels
 from batuta.flow.literal import is_expression
 from batuta.flow.problems import Problems, nearest
 from batuta.flow.rule_input import check_inputs
-from batuta.flow.rule_task import check_task
 from batuta.flow.rule_retry import check_retry
+from batuta.flow.rule_task import check_task
 from batuta.flow.yaml import Path
 from batuta.sdk.errors import PluginError
 from batuta.sdk.registry import Registry
@@ -29,9 +29,7 @@ RESERVED_IDS = (
     "disable",
     "enable",
 )
-_CALLS = frozenset(
-    {"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"}
-)
+_CALLS = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"})
 _FLOW_TRIGGER = "io.kestra.plugin.core.trigger.Flow"
 _BLOCK = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
@@ -108,9 +106,7 @@ def _unique(named: list[tuple[Any, Path]], message: str, problems: Problems) -> 
 
 
 def _system_labels(subject: Subject, problems: Problems) -> None:
-    check_system_labels(
-        subject.source.get("labels"), ("labels",), problems, allow_read_only=True
-    )
+    check_system_labels(subject.source.get("labels"), ("labels",), problems, allow_read_only=True)
     for each in subject.found:
         if each.facts.kind == "trigger" or each.type in _CALLS:
             check_system_labels(each.spec.get("labels"), (*each.path, "labels"), problems)

@@ -9,7 +9,8 @@ from importlib.resources import files
 
 import msgspec
 
-from batuta.sdk.facts import Facts, TypeFacts
+from batuta.sdk.definition import Condition, Plugin, TaskBase, TaskRunner, Trigger
+from batuta.sdk.facts import Facts, TypeFacts, properties_of
 
 
 class _Index(msgspec.Struct, frozen=True):
@@ -20,7 +21,15 @@ class _Index(msgspec.Struct, frozen=True):
 class _Group(msgspec.Struct, frozen=True):
     types: Mapping[str, TypeFacts]
     definitions: Mapping[str, Facts] = {}
-    base: Mapping[str, Mapping[str, Facts]] = {}
+
+
+_BASES: Mapping[str, type[Plugin]] = {
+    "task": TaskBase,
+    "trigger": Trigger,
+    "condition": Condition,
+    "taskRunner": TaskRunner,
+}
+"""The common properties of a kind are those of our own classes."""
 
 
 class Catalogue:
@@ -50,10 +59,11 @@ class Catalogue:
         group_name, kind = self._index.types[type_name]
         group = self._group(group_name)
         found = group.types[type_name]
-        base = self._group("core").base.get(kind, {})
+        base = _BASES.get(kind)
+        common = {} if base is None else properties_of(base)
         return msgspec.structs.replace(
             found,
-            properties={**base, **found.properties},
+            properties={**common, **found.properties},
             definitions=group.definitions,
             renamed={},
             installed=False,

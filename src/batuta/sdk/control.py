@@ -46,6 +46,10 @@ class NodeBuilder(Protocol):
         """Compile a list of tasks and return the ids of those that are enabled."""
         ...
 
+    def detached(self, task: Any) -> TaskId | None:
+        """Compile a task that runs without a parent; None when it is disabled."""
+        ...
+
     def common(self, task: Any) -> dict[str, Any]:
         """The arguments that every node has, from the properties that every task has."""
         ...

@@ -44,6 +44,7 @@ class Definition(BaseModel):
         validate_by_name=False,
         defer_build=True,
         arbitrary_types_allowed=True,
+        regex_engine="python-re",
     )
 
     RENAMED: ClassVar[Mapping[str, str]] = {}

@@ -34,13 +34,21 @@ class PropertyError(PluginError):
         self.message = message
 
 
+def unavailable_message(type_name: str) -> str:
+    """Of a type that Kestra has and this installation does not run."""
+    return (
+        f"known to Kestra, not available in this installation: {type_name}; "
+        "install a plugin that provides it, or replace the task by one that runs here"
+    )
+
+
 class UnknownTypeError(PluginError):
     """`known` tells that Kestra has the type although this installation does not run it."""
 
     def __init__(
         self, type_name: str, *, nearest: tuple[str, ...] = (), known: bool = False
     ) -> None:
-        super().__init__(f"Invalid type: {type_name}")
+        super().__init__(unavailable_message(type_name) if known else f"Invalid type: {type_name}")
         self.type_name = type_name
         self.nearest = nearest
         self.known = known

@@ -6,18 +6,11 @@ from pydantic import ConfigDict
 from typing_extensions import override
 
 from batuta.sdk.context import RunContext
-from batuta.sdk.definition import Condition, Plugin, Task, TaskRunner, Trigger
-from batuta.sdk.errors import TaskError
+from batuta.sdk.definition import Condition, Placement, Plugin, Task, TaskRunner, Trigger
+from batuta.sdk.errors import TaskError, unavailable_message
 
 
-def unavailable_message(type_name: str) -> str:
-    return (
-        f"known to Kestra, not available in this installation: {type_name}; "
-        "install a plugin that provides it, or replace the task by one that runs here"
-    )
-
-
-class UnavailableTask(Task):
+class UnavailableTask(Task, placement=Placement.INLINE):
     """Keeps whatever the author wrote; fails when it is run."""
 
     model_config = ConfigDict(extra="allow")

@@ -1,7 +1,7 @@
 """Makes the catalogue of types that Kestra 1.1 knows from recorded facts: `python -m batuta.testing.catalogue SOURCE TARGET`.
 
-SOURCE is a folder of plugin facts (one JSON file for each group, and `core.json` with the base properties). Kept are
-names, properties, types, required, enums, defaults and outputs; the result is compact and sorted, so it can be compared.
+SOURCE is a folder of plugin facts, one JSON file for each group. Kept are names, properties, types, required, enums,
+defaults and outputs; the properties that all tasks or triggers have are those of our own classes; the result is compact and sorted, so it can be compared.
 """
 
 import sys
@@ -51,9 +51,8 @@ def _group(group: Mapping[str, Any]) -> dict[str, Any]:
             for name, facts in sorted(group["types"].items())
         }
     }
-    for part in ("definitions", "base"):
-        if group.get(part):
-            kept[part] = dict(sorted(group[part].items()))
+    if group.get("definitions"):
+        kept["definitions"] = dict(sorted(group["definitions"].items()))
     return kept
 
 

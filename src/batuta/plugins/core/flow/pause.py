@@ -61,6 +61,6 @@ class Pause(
             timeout=self.timeout,
             behavior=self.behavior,
             tasks=build.branch(self.tasks),
-            on_pause=next(iter(build.branch([self.on_pause])), None) if self.on_pause else None,
+            on_pause=build.detached(self.on_pause) if self.on_pause is not None else None,
             on_resume=tuple(asked),
         )

@@ -1,0 +1,224 @@
+"""From a `Flow` to the frozen `Plan` that the engine walks (09 §4)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from batuta.engine import plan
+from batuta.flow.definition import Concurrency, Flow, Sla
+from batuta.flow.labels import label_pairs
+from batuta.flow.reads import Reads, reads_of
+from batuta.model.duration import parse_duration
+from batuta.model.ids import FlowKey, TaskId
+from batuta.model.label import Label
+from batuta.sdk.definition import ControlTask, Placement, Retry, Task, TaskBase
+from batuta.sdk.input import Output
+
+UPDATES_EXECUTION = frozenset(
+    f"io.kestra.plugin.core.execution.{name}"
+    for name in ("Labels", "SetVariables", "UnsetVariables", "Exit")
+)
+
+
+def compile_flow(flow: Flow, *, key: FlowKey, revision: int) -> plan.Plan:
+    """The plan of a flow that was read without errors. Disabled tasks are left out."""
+    build = _Builder(flow)
+    tasks = build.branch(flow.tasks)
+    return plan.Plan(
+        flow=key,
+        revision=revision,
+        tasks=tasks,
+        errors=build.branch(flow.errors),
+        finally_=build.branch(flow.finally_),
+        after=build.branch(flow.after_execution),
+        nodes=build.nodes,
+        parents=build.parents,
+        concurrency=_concurrency(flow.concurrency),
+        outputs=tuple(_output(each) for each in flow.outputs or ()),
+        sla=tuple(_sla(each) for each in flow.sla or ()),
+        variables=flow.variables or {},
+    )
+
+
+def compile_retry(retry: Retry | None, *, own: bool) -> plan.Retry | None:
+    if retry is None:
+        return None
+    first = retry.min_interval if retry.type == "random" else retry.interval
+    return plan.Retry(
+        kind=retry.type,
+        interval=parse_duration(first or "PT0S"),
+        max_interval=_micros(retry.max_interval),
+        delay_factor=2.0 if retry.delay_factor is None else retry.delay_factor,
+        max_attempts=retry.max_attempts,
+        max_duration=_micros(retry.max_duration),
+        warning_on_retry=retry.warning_on_retry,
+        new_execution=retry.behavior == "CREATE_NEW_EXECUTION",
+        own=own,
+    )
+
+
+def _micros(text: str | None) -> int | None:
+    return None if text is None else parse_duration(text)
+
+
+def _concurrency(concurrency: Concurrency | None) -> plan.Concurrency | None:
+    if concurrency is None:
+        return None
+    return plan.Concurrency(concurrency.limit, concurrency.behavior)
+
+
+def _output(output: Output) -> plan.FlowOutput:
+    return plan.FlowOutput(
+        id=output.id, type=output.type.value, value=output.value, required=output.required
+    )
+
+
+def _sla(sla: Sla) -> plan.Sla:
+    return plan.Sla(
+        id=sla.id,
+        behavior=sla.behavior,
+        duration=_micros(sla.duration),
+        assertion=sla.assert_,
+        labels=tuple(Label(key, value) for key, value in label_pairs(sla.labels)),
+    )
+
+
+class _Builder:
+    """The `NodeBuilder` of control tasks: compiles what is inside them, depth first."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.nodes: dict[TaskId, plan.AnyNode] = {}
+        self.parents: dict[TaskId, TaskId] = {}
+        self._around: list[TaskId] = []
+        self._retries = [compile_retry(flow.retry, own=False)]
+        self._variables: Mapping[str, Any] = flow.variables or {}
+        self._variable_reads: Reads | None = None
+
+    def branch(self, tasks: Sequence[TaskBase] | None) -> tuple[TaskId, ...]:
+        enabled = [task for task in tasks or () if not task.disabled]
+        for task in enabled:
+            self._compile(task)
+        return tuple(TaskId(task.id) for task in enabled)
+
+    def detached(self, task: TaskBase) -> TaskId | None:
+        """A task that runs without a parent (01 §6.12, `onPause`)."""
+        if task.disabled:
+            return None
+        around, self._around = self._around, []
+        self._compile(task)
+        self._around = around
+        return TaskId(task.id)
+
+    def common(self, task: TaskBase) -> dict[str, Any]:
+        own = compile_retry(task.retry, own=True)
+        return {
+            "id": TaskId(task.id),
+            "type": type(task).TYPE or task.type,
+            "run_if": _condition(task.run_if),
+            "retry": own if own is not None else self._inherited(),
+            "allow_failure": task.allow_failure,
+            "allow_warning": task.allow_warning,
+            "log_level": task.log_level,
+        }
+
+    def control(self, task: TaskBase, main: Sequence[TaskBase] | None) -> dict[str, Any]:
+        return {
+            **self.common(task),
+            "errors": self.branch(getattr(task, "errors", None)),
+            "finally_": self.branch(getattr(task, "finally_", None)),
+            "has_disabled": bool(main) and all(each.disabled for each in main or ()),
+        }
+
+    def spec(self, task: TaskBase, *, without: Sequence[str] = ()) -> dict[str, Any]:
+        return {name: value for name, value in task.spec.items() if name not in without}
+
+    def outputs_read(self, task: TaskBase, *, without: Sequence[str] = ()) -> frozenset[str] | None:
+        reads = reads_of(self.spec(task, without=without))
+        if reads.variables:
+            if self._variable_reads is None:
+                self._variable_reads = reads_of(self._variables)
+            reads = reads.merged(self._variable_reads)
+        return reads.outputs
+
+    def worker_group(self, task: TaskBase) -> str | None:
+        return None if task.worker_group is None else task.worker_group.key
+
+    def whole_number(self, value: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        text = str(value).strip()
+        return int(text) if text.lstrip("+-").isdecimal() else 0
+
+    def flag(self, value: Any) -> bool:
+        return value if isinstance(value, bool) else str(value).strip() == "true"
+
+    def leaf(self, task_id: str, type_name: str, spec: dict[str, Any]) -> TaskId:
+        name = TaskId(task_id)
+        full = {"id": task_id, "type": type_name, **spec}
+        self._place(name)
+        self.nodes[name] = plan.Leaf(
+            id=name, type=type_name, spec=full, outputs_read=reads_of(full).outputs
+        )
+        return name
+
+    def _compile(self, task: TaskBase) -> None:
+        name = TaskId(task.id)
+        self._place(name)
+        if not isinstance(task, ControlTask):
+            self.nodes[name] = self._leaf(task)
+            return
+        self._around.append(name)
+        own = compile_retry(task.retry, own=False)
+        self._retries.append(own if own is not None else self._inherited())
+        node = task.compile(self)
+        self._retries.pop()
+        self._around.pop()
+        self.nodes[name] = node
+        if isinstance(node, plan.EachItem):
+            self.parents[node.items] = name
+
+    def _inherited(self) -> plan.Retry | None:
+        return self._retries[-1]
+
+    def _place(self, name: TaskId) -> None:
+        if self._around:
+            self.parents[name] = self._around[-1]
+
+    def _leaf(self, task: TaskBase) -> plan.Leaf:
+        placement = task.PLACEMENT if isinstance(task, Task) else Placement.WORKER
+        common = self.common(task)
+        return plan.Leaf(
+            **common,
+            inline=placement is Placement.INLINE,
+            updates_execution=common["type"] in UPDATES_EXECUTION,
+            placement=placement.value,
+            timeout=task.timeout,
+            spec=dict(task.spec),
+            outputs_read=self.outputs_read(task),
+            worker_group=self.worker_group(task),
+        )
+
+
+def _condition(run_if: str | None) -> str | None:
+    """None where the task always runs."""
+    return None if run_if is None or run_if == "true" else run_if
+
+
+def nested_tasks(tasks: Sequence[TaskBase] | None) -> Iterator[TaskBase]:
+    """All tasks of a list and inside them, the outer before the inner, disabled ones included."""
+    for task in tasks or ():
+        yield task
+        for name in type(task).model_fields:
+            yield from _inside(getattr(task, name))
+
+
+def _inside(value: Any) -> Iterator[TaskBase]:
+    if isinstance(value, TaskBase):
+        yield from nested_tasks([value])
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _inside(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _inside(item)
+    elif hasattr(value, "task") and isinstance(value.task, TaskBase):
+        yield from nested_tasks([value.task])
