@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 from typing_extensions import override
 
+from batuta.expr.values import to_plain
 from batuta.model import codec
 from batuta.model.instant import Instant
 from batuta.plugins.core.kv.entry import KeyValueType, check_key, convert, namespace_of
@@ -61,7 +62,7 @@ class Set(Task, type="io.kestra.plugin.core.kv.Set", placement=Placement.SERVER)
         check_key(self.key)
         raw = self.value if isinstance(self.value, str) else codec.encode_text(self.value)
         try:
-            value, kind = convert(ctx.render_typed(raw), self.kv_type)
+            value, kind = convert(to_plain(ctx.render_typed(raw)), self.kv_type)
         except ValueError as error:
             raise PropertyError("value", str(error)) from error
         entry = KeyValue(
