@@ -15,7 +15,7 @@ from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant, Micros
 from batuta.model.label import Label
 from batuta.model.state import State
-from batuta.operations import control, flows, restart, start
+from batuta.operations import control, flows, repeat, start
 from batuta.operations.caller import SYSTEM
 from batuta.operations.errors import InvalidEntityError
 from batuta.operations.executions import ExecutionView, view_of
@@ -25,6 +25,7 @@ from batuta.operations.plans import PlanCache
 from batuta.operations.services import Services
 from batuta.operations.settings import Settings
 from batuta.operations.system import SystemClock, SystemIds
+from batuta.sdk.definition import Plugin
 from batuta.sdk.registry import Registry
 from batuta.server.roles import RoleOptions, make_roles
 from batuta.storage.layout import namespace_files_path, to_uri
@@ -48,6 +49,8 @@ class Surroundings:
     secrets: Mapping[str, str] = field(default_factory=dict)
     globals: Mapping[str, Any] = field(default_factory=dict)
     encryption_key: str | None = None
+    plugins: tuple[type[Plugin], ...] = ()
+    """Task types that no installed package offers."""
 
 
 class System:
@@ -70,7 +73,6 @@ class System:
                 owner="system",
                 tmp_dir=Path(folder) / "tmp",
                 cache_dir=Path(folder) / "cache",
-                environment=services.environment,
             )
             roles = asyncio.create_task(make_roles(services, options).run())
             try:
@@ -173,7 +175,7 @@ class System:
     async def restart(
         self, execution_id: ExecutionId, *, revision: int | None = None
     ) -> ExecutionView:
-        made = await restart.restart(SYSTEM, self.services, execution_id, revision=revision)
+        made = await repeat.restart(SYSTEM, self.services, execution_id, revision=revision)
         return await self.view(made.id)
 
     async def replay(
@@ -185,7 +187,7 @@ class System:
         revision: int | None = None,
     ) -> ExecutionView:
         run_id = await self._run_id(execution_id, task_id, value) if task_id else None
-        made = await restart.replay(
+        made = await repeat.replay(
             SYSTEM, self.services, execution_id, task_run_id=run_id, revision=revision
         )
         return await self.view(made.id)
@@ -194,7 +196,7 @@ class System:
         self, execution_id: ExecutionId, *, task_id: str, state: State, value: str | None = None
     ) -> ExecutionView:
         run_id = await self._run_id(execution_id, task_id, value)
-        made = await restart.mark(
+        made = await repeat.mark(
             SYSTEM, self.services, execution_id, task_run_id=run_id, state=state
         )
         return await self.view(made.id)
@@ -245,6 +247,13 @@ class System:
         self._changed.set()
 
 
+def is_over(view: ExecutionView) -> bool:
+    """Ended, its afterExecution tasks included."""
+    return view.row.execution.state.is_terminal and all(
+        row.run.state.is_terminal for row in view.runs
+    )
+
+
 @lru_cache(maxsize=1)
 def _registry() -> Registry:
     """Reading the catalogues takes longer than running a small flow."""
@@ -259,7 +268,9 @@ def _services(surroundings: Surroundings) -> Services:
         termination_grace=0,
     )
     store = MemoryStore()
-    registry = _registry()
+    registry = Registry.installed() if surroundings.plugins else _registry()
+    for plugin in surroundings.plugins:
+        registry.add(plugin)
     secrets = {
         f"{settings.secret_prefix}{name}": b64encode(text.encode()).decode()
         for name, text in surroundings.secrets.items()

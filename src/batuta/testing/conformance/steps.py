@@ -11,7 +11,7 @@ from batuta.model.state import State
 from batuta.operations.errors import OperationError
 from batuta.operations.executions import ExecutionView
 from batuta.testing.conformance.record import record_of
-from batuta.testing.system import System
+from batuta.testing.system import System, is_over
 
 CASE_SECONDS = 30.0
 SETTLE_MILLIS = 700
@@ -45,7 +45,7 @@ class Session:
         except OperationError as error:
             return {"error": str(error), "errorOn": "start"}
         if steps is None:
-            await self._system.until(self._started[MAIN], _is_over, seconds=self._seconds)
+            await self._system.until(self._started[MAIN], is_over, seconds=self._seconds)
         for step in steps or ():
             await self._step(step)
         await self._settle()
@@ -153,7 +153,7 @@ class Session:
 
         async def done() -> bool:
             views = await self._unnamed()
-            return len(views) >= least and all(_is_over(view) for view in views)
+            return len(views) >= least and all(is_over(view) for view in views)
 
         await self._system.quiet(settle, done, seconds=self._seconds)
 
@@ -182,7 +182,7 @@ class Session:
 def _condition(how: Arguments) -> Callable[[ExecutionView], bool]:
     wanted = how.get("state")
     if how.get("end"):
-        return _is_over
+        return is_over
     if "taskId" not in how:
         return lambda view: view.row.execution.state == wanted
 
@@ -195,13 +195,6 @@ def _condition(how: Arguments) -> Callable[[ExecutionView], bool]:
         )
 
     return reached
-
-
-def _is_over(view: ExecutionView) -> bool:
-    """Ended, its afterExecution tasks included."""
-    return view.row.execution.state.is_terminal and all(
-        row.run.state.is_terminal for row in view.runs
-    )
 
 
 def _seconds(text: str | None, default: float) -> float:
