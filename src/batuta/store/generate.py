@@ -76,7 +76,7 @@ def _read(name: str) -> str:
 
 
 def _definitions() -> Iterator[tuple[str, Any]]:
-    kinds = (Executable, build.Upsert, build.ManyRows, build.SearchRows)
+    kinds = (Executable, build.Upsert, build.Indexed, build.ManyRows, build.SearchRows)
     for info in pkgutil.iter_modules(statements.__path__):
         module = importlib.import_module(f"{statements.__name__}.{info.name}")
         for name, value in vars(module).items():
@@ -89,7 +89,11 @@ def _render(definition: Any, name: str) -> str:
         return _render_search(definition, name)
     if isinstance(definition, build.ManyRows):
         return _render_many(definition, name)
-    text, parameters = _compile(definition, name)
+    if isinstance(definition, build.Indexed):
+        text, parameters = _compile(definition.statement, name)
+        text = definition.apply(text) if name == "sqlite" else text
+    else:
+        text, parameters = _compile(definition, name)
     return f"Statement({_quoted(text)}, {parameters!r})"
 
 

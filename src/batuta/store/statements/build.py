@@ -54,6 +54,24 @@ class Upsert:
 
 
 @dataclass(frozen=True)
+class Indexed:
+    """A statement in which SQLite is told the index of the table that `place` begins with.
+
+    Without statistics it takes the primary key, and would read through all runs of a long loop.
+    """
+
+    statement: Executable
+    place: str
+    index: str
+
+    def apply(self, text: str) -> str:
+        words = self.place.split(" ", 2)
+        table = words[1].removesuffix(",")
+        named = self.place.replace(table, f"{table} INDEXED BY {self.index}", 1)
+        return text.replace(self.place, named)
+
+
+@dataclass(frozen=True)
 class ManyRows:
     """A statement whose rows of parameters are any number."""
 
@@ -77,9 +95,6 @@ class SearchRows:
 
     def place(self, name: str) -> ColumnElement[Any]:
         return self.places.get(name, self.table.c.get(name, self.columns[0]))
-
-
-Definition = Executable | Upsert | ManyRows | SearchRows
 
 
 def all_columns(table: Table) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from batuta.store.schema import (
     timer,
 )
 from batuta.store.statements.build import (
+    Indexed,
     SearchRows,
     among,
     delete_rows,
@@ -93,12 +94,12 @@ execution_delete = delete(execution).where(among(execution.c.id, "ids"))
 
 task_run_put = put_rows(task_run, without=["items"])
 task_run_put_items = put_rows(task_run)
-task_run_active = (
+task_run_active = Indexed(
     select(*_RUN_COLUMNS)
     .where(equals(task_run, "execution_id"), task_run.c.end.is_(None))
-    .order_by(task_run.c.ordinal)
-    # Without statistics SQLite takes the primary key, and reads through all runs of a long loop.
-    .with_hint(task_run, "INDEXED BY task_run_active", "sqlite")
+    .order_by(task_run.c.ordinal),
+    place="FROM task_run WHERE",
+    index="task_run_active",
 )
 task_run_search = SearchRows(
     table=task_run,
@@ -134,10 +135,11 @@ _down = _down.union(
     select(task_run.c.id, task_run.c.ordinal, task_run.c.task_id).where(
         equals(task_run, "execution_id"),
         task_run.c.parent_id == _down.c.id,
-        task_run.c.parent_id.is_not(None),
     )
 )
-task_run_descendants = select(_down.c.ordinal, _down.c.task_id)
+task_run_descendants = Indexed(
+    select(_down.c.ordinal, _down.c.task_id), place="FROM task_run, down", index="task_run_parent"
+)
 task_run_remove = delete_rows(task_run, "execution_id", "ordinal")
 
 output_put = put_rows(output)
