@@ -219,17 +219,19 @@ class WorkerPool:
         if self._process is not process:
             return
         self._process = None
-        if not self._was_ready:
-            self._failed_starts += 1
         if code != 0:
             log.warning("worker.died", pid=process.pid, code=code, jobs=len(self._running))
         lost, self._running = self._running, {}
-        for job in lost.values():
-            if job.id in self._killed:
+        killed, self._killed = self._killed, set()
+        if not self._was_ready:
+            self._failed_starts += 1
+        for job in reversed(lost.values()):
+            if job.id in killed:
                 self._end(job, State.KILLED)
-            else:
+            elif self._was_ready or self._is_closed:
                 self._events.lost(job)
-        self._killed.clear()
+            else:
+                self._waiting.appendleft(job)  # it never reached the process
         if self._failed_starts >= _MAX_FAILED_STARTS:
             self._give_up(code)
         elif not self._is_closed:

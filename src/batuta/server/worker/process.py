@@ -50,17 +50,7 @@ class WorkerProcess:
 
         When this returns, no process of its tasks is left. Raises `OSError` when it cannot be started.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program; a vfork
-                [sys.executable, "-m", "batuta.server.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=2,
-                env=dict(self._environment),
-                start_new_session=True,
-            )
-        reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        reader, self._writer = await asyncio.open_unix_connection(sock=self._start())
         for data in self._early:
             self._writer.write(data)
         self._early.clear()
@@ -70,6 +60,24 @@ class WorkerProcess:
             self._writer.close()
             code = await asyncio.shield(self._reap())
         return code
+
+    def _start(self) -> socket.socket:
+        """Our end of the connection."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own program
+                    [sys.executable, "-m", "batuta.server.worker", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=2,
+                    env=dict(self._environment),
+                    start_new_session=True,
+                )
+            except OSError:
+                ours.close()
+                raise
+        return ours
 
     def send(self, message: ToWorker) -> None:
         data = frame(message)

@@ -81,7 +81,9 @@ def make_place(folder: Path, gateway: RecordingGateway, **changes: Any) -> Workp
     return Workplace(**{**values, **changes})
 
 
-def make_job(spec: Mapping[str, Any], *, variables: Mapping[str, Any] | None = None, **changes: Any) -> Job:
+def make_job(
+    spec: Mapping[str, Any], *, variables: Mapping[str, Any] | None = None, **changes: Any
+) -> Job:
     task_id = str(spec.get("id", "t"))
     info = RunInfo(
         tenant="main",
@@ -94,7 +96,10 @@ def make_job(spec: Mapping[str, Any], *, variables: Mapping[str, Any] | None = N
         task_run_id=f"run{next(_numbers)}",
         attempt=1,
     )
-    base = {"flow": {"id": "flow", "namespace": "company.team"}, "taskrun": {"id": info.task_run_id}}
+    base = {
+        "flow": {"id": "flow", "namespace": "company.team"},
+        "taskrun": {"id": info.task_run_id},
+    }
     return Job(
         info=info, spec={"id": task_id, **spec}, variables={**base, **(variables or {})}, **changes
     )
@@ -127,5 +132,7 @@ def task_of(name: str, body: Any) -> type[Task]:
     async def run(self: Task, ctx: RunContext) -> Any:
         return await body(ctx)
 
-    kind: type[Task] = type(name, (Task,), {"run": run, "__module__": __name__}, type=f"test.{name}")
+    kind: type[Task] = type(
+        name, (Task,), {"run": run, "__module__": __name__}, type=f"test.{name}"
+    )
     return kind
