@@ -128,6 +128,7 @@ def _calls(subject: Subject, problems: Problems) -> None:
             )
         elif (
             subject.exists is not None
+            and each.depth == 0
             and each.type.endswith(".Subflow")
             and all(isinstance(part, str) and not is_expression(part) for part in called)
             and not subject.exists(str(called[0]), str(called[1]))

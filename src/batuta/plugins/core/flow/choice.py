@@ -16,19 +16,23 @@ class If(
 ):
     """Run one branch or the other.
 
-    What it does: renders `condition` once; null, the empty text, blanks, `false`, `0` and `-0` choose `else`, anything
+    # What it does
+    Renders `condition` once; null, the empty text, blanks, `false`, `0` and `-0` choose `else`, anything
     else chooses `then`.
 
-    Example:
-        id: check
-        type: io.kestra.plugin.core.flow.If
-        condition: "{{ inputs.count > 3 }}"
-        then:
-          - id: many
-            type: io.kestra.plugin.core.log.Log
-            message: many
+    # Example
+    ```yaml
+    - id: check
+      type: io.kestra.plugin.core.flow.If
+      condition: "{{ inputs.count > 3 }}"
+      then:
+        - id: many
+          type: io.kestra.plugin.core.log.Log
+          message: many
+    ```
 
-    Outputs: `evaluationResult`, the boolean.
+    # Outputs
+    `evaluationResult`, the boolean.
     """
 
     condition: Lazy[str] | None = Field(default=None, description="The expression to judge.")
@@ -54,20 +58,24 @@ class Switch(
 ):
     """Run the branch whose name a value has.
 
-    What it does: renders `value` and runs the tasks of the case with exactly that text, else `defaults`; without either
+    # What it does
+    Renders `value` and runs the tasks of the case with exactly that text, else `defaults`; without either
     it fails.
 
-    Example:
-        id: by_kind
-        type: io.kestra.plugin.core.flow.Switch
-        value: "{{ inputs.kind }}"
-        cases:
-          csv:
-            - id: read_csv
-              type: io.kestra.plugin.core.log.Log
-              message: csv
+    # Example
+    ```yaml
+    - id: by_kind
+      type: io.kestra.plugin.core.flow.Switch
+      value: "{{ inputs.kind }}"
+      cases:
+        csv:
+          - id: read_csv
+            type: io.kestra.plugin.core.log.Log
+            message: csv
+    ```
 
-    Outputs: `value`, the rendered text; `defaults`, whether no case had it.
+    # Outputs
+    `value`, the rendered text; `defaults`, whether no case had it.
     """
 
     value: Lazy[str] = Field(description="The expression whose text is looked up in `cases`.")

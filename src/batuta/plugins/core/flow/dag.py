@@ -24,21 +24,24 @@ class Dag(
 ):
     """Run tasks in the order that their dependencies ask for.
 
-    What it does: starts a task as soon as all tasks that it depends on have ended; independent tasks run side by side.
+    # What it does
+    Starts a task as soon as all tasks that it depends on have ended; independent tasks run side by side.
 
-    Example:
-        id: build
-        type: io.kestra.plugin.core.flow.Dag
-        tasks:
-          - task:
-              id: first
-              type: io.kestra.plugin.core.log.Log
-              message: first
-          - task:
-              id: second
-              type: io.kestra.plugin.core.log.Log
-              message: second
-            dependsOn: [first]
+    # Example
+    ```yaml
+    - id: build
+      type: io.kestra.plugin.core.flow.Dag
+      tasks:
+        - task:
+            id: first
+            type: io.kestra.plugin.core.log.Log
+            message: first
+        - task:
+            id: second
+            type: io.kestra.plugin.core.log.Log
+            message: second
+          dependsOn: [first]
+    ```
     """
 
     tasks: list[DagTask] = Field(min_length=1, description="The tasks with their dependencies.")

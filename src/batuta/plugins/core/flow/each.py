@@ -14,18 +14,21 @@ from batuta.sdk.property import Lazy, Property
 class ForEach(Flowable, type="io.kestra.plugin.core.flow.ForEach"):
     """Run tasks once for each value of a list.
 
-    What it does: renders `values` to a list without duplicates and runs the tasks, one after another, for each value;
+    # What it does
+    Renders `values` to a list without duplicates and runs the tasks, one after another, for each value;
     `{{ taskrun.value }}` is the value and `{{ taskrun.iteration }}` its number.
 
-    Example:
-        id: each
-        type: io.kestra.plugin.core.flow.ForEach
-        values: ["a", "b"]
-        concurrencyLimit: 2
-        tasks:
-          - id: say
-            type: io.kestra.plugin.core.log.Log
-            message: "{{ taskrun.value }}"
+    # Example
+    ```yaml
+    - id: each
+      type: io.kestra.plugin.core.flow.ForEach
+      values: ["a", "b"]
+      concurrencyLimit: 2
+      tasks:
+        - id: say
+          type: io.kestra.plugin.core.log.Log
+          message: "{{ taskrun.value }}"
+    ```
     """
 
     values: Lazy[str | list[Any]] = Field(
@@ -58,14 +61,16 @@ class EachSequential(
 ):
     """Run tasks once for each value, one value after another. Deprecated: use ForEach.
 
-    Example:
-        id: each
-        type: io.kestra.plugin.core.flow.EachSequential
-        value: ["a", "b"]
-        tasks:
-          - id: say
-            type: io.kestra.plugin.core.log.Log
-            message: "{{ taskrun.value }}"
+    # Example
+    ```yaml
+    - id: each
+      type: io.kestra.plugin.core.flow.EachSequential
+      value: ["a", "b"]
+      tasks:
+        - id: say
+          type: io.kestra.plugin.core.log.Log
+          message: "{{ taskrun.value }}"
+    ```
     """
 
     value: Lazy[str | list[Any]] = Field(
@@ -92,16 +97,19 @@ class EachParallel(
 ):
     """Run tasks for all values at once. Deprecated: use ForEach with a `concurrencyLimit`.
 
-    Notes: the tasks of one value start side by side too; put a Sequential around them to order them.
+    # Notes
+    the tasks of one value start side by side too; put a Sequential around them to order them.
 
-    Example:
-        id: each
-        type: io.kestra.plugin.core.flow.EachParallel
-        value: ["a", "b"]
-        tasks:
-          - id: say
-            type: io.kestra.plugin.core.log.Log
-            message: "{{ taskrun.value }}"
+    # Example
+    ```yaml
+    - id: each
+      type: io.kestra.plugin.core.flow.EachParallel
+      value: ["a", "b"]
+      tasks:
+        - id: say
+          type: io.kestra.plugin.core.log.Log
+          message: "{{ taskrun.value }}"
+    ```
     """
 
     value: Lazy[str | list[Any]] = Field(

@@ -35,18 +35,21 @@ class ForEachItem(
 ):
     """Cut a file into parts and start an execution of another flow for each.
 
-    Example:
-        id: each_order
-        type: io.kestra.plugin.core.flow.ForEachItem
-        items: "{{ outputs.read.uri }}"
-        batch:
-          rows: 100
-        namespace: acme.data
-        flowId: order
-        inputs:
-          file: "{{ taskrun.items }}"
+    # Example
+    ```yaml
+    - id: each_order
+      type: io.kestra.plugin.core.flow.ForEachItem
+      items: "{{ outputs.read.uri }}"
+      batch:
+        rows: 100
+      namespace: acme.data
+      flowId: order
+      inputs:
+        file: "{{ taskrun.items }}"
+    ```
 
-    Outputs: those of its three parts: `<id>_split.splits`, `<id>_items.iterations` and `numberOfBatches`,
+    # Outputs
+    those of its three parts: `<id>_split.splits`, `<id>_items.iterations` and `numberOfBatches`,
     `<id>_merge.subflowOutputs`.
     """
 
@@ -90,7 +93,14 @@ class ForEachItem(
                 {"items": self.items, "batch": batch},
             ),
             items=items,
-            merge=build.leaf(f"{self.id}_merge", f"{TYPE}$ForEachItemMergeOutputs", {}),
+            merge=build.leaf(
+                f"{self.id}_merge",
+                f"{TYPE}$ForEachItemMergeOutputs",
+                {
+                    "base": _of_items(items, "subflowOutputsBaseUri", "''"),
+                    "batches": _of_items(items, "numberOfBatches", "0"),
+                },
+            ),
             call=control.Subflow(
                 **{
                     **build.common(self),
@@ -110,3 +120,8 @@ class ForEachItem(
                 restart_failed=self.restart_behavior == "RETRY_FAILED",
             ),
         )
+
+
+def _of_items(items: TaskId, name: str, default: str) -> str:
+    """A template that reads an output of `<id>_items`; without batches there is none (01 §6.8)."""
+    return f"{{{{ currentEachOutput(outputs['{items}'] ?? {{}}).{name} ?? {default} }}}}"

@@ -29,22 +29,26 @@ class LoopUntil(
 ):
     """Run tasks again and again until a condition holds.
 
-    What it does: runs the tasks, then renders `condition` with their outputs; when it does not hold, waits for the
+    # What it does
+    Runs the tasks, then renders `condition` with their outputs; when it does not hold, waits for the
     interval and runs them again.
 
-    Example:
-        id: wait
-        type: io.kestra.plugin.core.flow.LoopUntil
-        condition: "{{ outputs.ask.code == 200 }}"
-        checkFrequency:
-          interval: PT10S
-          maxIterations: 30
-        tasks:
-          - id: ask
-            type: io.kestra.plugin.core.http.Request
-            uri: https://example.org/ready
+    # Example
+    ```yaml
+    - id: wait
+      type: io.kestra.plugin.core.flow.LoopUntil
+      condition: "{{ outputs.ask.code == 200 }}"
+      checkFrequency:
+        interval: PT10S
+        maxIterations: 30
+      tasks:
+        - id: ask
+          type: io.kestra.plugin.core.http.Request
+          uri: https://example.org/ready
+    ```
 
-    Outputs: `iterationCount`, the number of the pass, from 1.
+    # Outputs
+    `iterationCount`, the number of the pass, from 1.
     """
 
     condition: Lazy[str] = Field(description="The expression that ends the loop.")

@@ -20,17 +20,21 @@ class Pause(
 ):
     """Stop the execution until somebody resumes it, or until a time has passed.
 
-    What it does: without `pauseDuration` it waits for a person or an API call; values asked for in `onResume` are
+    # What it does
+    Without `pauseDuration` it waits for a person or an API call; values asked for in `onResume` are
     checked as inputs are. With `pauseDuration` it ends by itself as `behavior` says.
 
-    Example:
-        id: approve
-        type: io.kestra.plugin.core.flow.Pause
-        onResume:
-          - id: reason
-            type: STRING
+    # Example
+    ```yaml
+    - id: approve
+      type: io.kestra.plugin.core.flow.Pause
+      onResume:
+        - id: reason
+          type: STRING
+    ```
 
-    Outputs: `onResume`, the given values; `resumed`, by whom, when and to which state.
+    # Outputs
+    `onResume`, the given values; `resumed`, by whom, when and to which state.
     """
 
     pause_duration: Lazy[DurationText] | None = Field(

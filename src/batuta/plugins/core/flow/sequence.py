@@ -16,15 +16,18 @@ class Sequential(
 ):
     """Run tasks one after another.
 
-    What it does: starts each task when the one before it ended without failing; a failed task ends the sequence.
+    # What it does
+    Starts each task when the one before it ended without failing; a failed task ends the sequence.
 
-    Example:
-        id: prepare
-        type: io.kestra.plugin.core.flow.Sequential
-        tasks:
-          - id: first
-            type: io.kestra.plugin.core.log.Log
-            message: "{{ task.id }}"
+    # Example
+    ```yaml
+    - id: prepare
+      type: io.kestra.plugin.core.flow.Sequential
+      tasks:
+        - id: first
+          type: io.kestra.plugin.core.log.Log
+          message: "{{ task.id }}"
+    ```
     """
 
     tasks: Tasks = Field(
@@ -47,14 +50,17 @@ class AllowFailure(
 ):
     """Run tasks one after another and go on when one fails.
 
-    What it does: a failed task ends the sequence, its `errors` run, and this task ends WARNING instead of FAILED.
+    # What it does
+    A failed task ends the sequence, its `errors` run, and this task ends WARNING instead of FAILED.
 
-    Example:
-        id: optional
-        type: io.kestra.plugin.core.flow.AllowFailure
-        tasks:
-          - id: may_fail
-            type: io.kestra.plugin.core.execution.Fail
+    # Example
+    ```yaml
+    - id: optional
+      type: io.kestra.plugin.core.flow.AllowFailure
+      tasks:
+        - id: may_fail
+          type: io.kestra.plugin.core.execution.Fail
+    ```
     """
 
     tasks: Tasks = Field(
@@ -79,19 +85,22 @@ class Parallel(
 ):
     """Run tasks side by side.
 
-    What it does: starts the tasks in their order, as many at once as `concurrent` allows.
+    # What it does
+    Starts the tasks in their order, as many at once as `concurrent` allows.
 
-    Example:
-        id: together
-        type: io.kestra.plugin.core.flow.Parallel
-        concurrent: 2
-        tasks:
-          - id: one
-            type: io.kestra.plugin.core.log.Log
-            message: one
-          - id: two
-            type: io.kestra.plugin.core.log.Log
-            message: two
+    # Example
+    ```yaml
+    - id: together
+      type: io.kestra.plugin.core.flow.Parallel
+      concurrent: 2
+      tasks:
+        - id: one
+          type: io.kestra.plugin.core.log.Log
+          message: one
+        - id: two
+          type: io.kestra.plugin.core.log.Log
+          message: two
+    ```
     """
 
     tasks: Tasks = Field(min_length=1, description="The tasks to run side by side.")

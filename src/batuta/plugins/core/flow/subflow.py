@@ -23,15 +23,18 @@ class Subflow(
 ):
     """Start an execution of another flow, and wait for it if wanted.
 
-    Example:
-        id: load
-        type: io.kestra.plugin.core.flow.Subflow
-        namespace: acme.data
-        flowId: load_orders
-        inputs:
-          day: "{{ trigger.date }}"
+    # Example
+    ```yaml
+    - id: load
+      type: io.kestra.plugin.core.flow.Subflow
+      namespace: acme.data
+      flowId: load_orders
+      inputs:
+        day: "{{ trigger.date }}"
+    ```
 
-    Outputs: `executionId`; when it waits also `state` and `outputs`, the outputs of the other flow.
+    # Outputs
+    `executionId`; when it waits also `state` and `outputs`, the outputs of the other flow.
     """
 
     ROLE = "executable"

@@ -21,11 +21,13 @@ class Template(
 ):
     """Run the tasks of a template. Deprecated and switched off: use Subflow.
 
-    Example:
-        id: shared
-        type: io.kestra.plugin.core.flow.Template
-        namespace: acme
-        templateId: cleanup
+    # Example
+    ```yaml
+    - id: shared
+      type: io.kestra.plugin.core.flow.Template
+      namespace: acme
+      templateId: cleanup
+    ```
     """
 
     namespace: str = Field(description="The namespace of the template.")

@@ -30,21 +30,25 @@ class WorkingDirectory(
 ):
     """Run tasks one after another in one directory on one worker.
 
-    What it does: makes a directory, puts `namespaceFiles` and `inputFiles` in it, runs the tasks there and keeps the
+    # What it does
+    Makes a directory, puts `namespaceFiles` and `inputFiles` in it, runs the tasks there and keeps the
     files named by `outputFiles`.
 
-    Example:
-        id: dir
-        type: io.kestra.plugin.core.flow.WorkingDirectory
-        tasks:
-          - id: write
-            type: io.kestra.plugin.scripts.shell.Commands
-            commands: ["echo hello > out.txt"]
-          - id: read
-            type: io.kestra.plugin.scripts.shell.Commands
-            commands: ["cat out.txt"]
+    # Example
+    ```yaml
+    - id: dir
+      type: io.kestra.plugin.core.flow.WorkingDirectory
+      tasks:
+        - id: write
+          type: io.kestra.plugin.scripts.shell.Commands
+          commands: ["echo hello > out.txt"]
+        - id: read
+          type: io.kestra.plugin.scripts.shell.Commands
+          commands: ["cat out.txt"]
+    ```
 
-    Outputs: `outputFiles`, the URIs of the kept files by their names.
+    # Outputs
+    `outputFiles`, the URIs of the kept files by their names.
     """
 
     tasks: Tasks = Field(

@@ -90,15 +90,17 @@ class Flow(
 ):
     """Start an execution when executions of other flows reach a state.
 
-    Example:
-        id: after_load
-        type: io.kestra.plugin.core.trigger.Flow
-        preconditions:
-          id: loaded
-          flows:
-            - namespace: acme.data
-              flowId: load_orders
-              states: [SUCCESS]
+    # Example
+    ```yaml
+    - id: after_load
+      type: io.kestra.plugin.core.trigger.Flow
+      preconditions:
+        id: loaded
+        flows:
+          - namespace: acme.data
+            flowId: load_orders
+            states: [SUCCESS]
+    ```
     """
 
     inputs: Lazy[dict[str, Any]] | None = Field(

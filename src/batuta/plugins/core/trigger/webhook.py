@@ -17,12 +17,15 @@ class Webhook(
 ):
     """Start an execution for each request to the flow's webhook address.
 
-    What it does: answers GET, POST and PUT requests to `/api/v1/main/executions/webhook/{namespace}/{flowId}/{key}`.
+    # What it does
+    Answers GET, POST and PUT requests to `/api/v1/main/executions/webhook/{namespace}/{flowId}/{key}`.
 
-    Example:
-        id: hook
-        type: io.kestra.plugin.core.trigger.Webhook
-        key: "{{ secret('HOOK_KEY') }}"
+    # Example
+    ```yaml
+    - id: hook
+      type: io.kestra.plugin.core.trigger.Webhook
+      key: "{{ secret('HOOK_KEY') }}"
+    ```
     """
 
     key: Lazy[str] = Field(
