@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from httpx2 import URL, InvalidURL
@@ -84,12 +85,7 @@ async def outgoing(task: HttpProperties, ctx: RunContext) -> Outgoing:
 
 def address(uri: str, params: Mapping[str, Any]) -> URL:
     """The URI with parameters added to those it has. Raises `PropertyError`."""
-    try:
-        url = URL(uri.strip().replace(" ", "%20"))
-    except InvalidURL as error:
-        raise PropertyError("uri", f"`{uri}` is no URI: {error}") from error
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise PropertyError("uri", f"`{uri}` is no absolute http or https URI")
+    pairs = []
     for name, value in params.items():
         for each in value if isinstance(value, list) else [value]:
             if not isinstance(each, str):
@@ -97,7 +93,16 @@ def address(uri: str, params: Mapping[str, Any]) -> URL:
                     f"params.{name}",
                     f"Unsupported param type: {type(each).__name__}; quote the value",
                 )
-            url = url.copy_add_param(name, each)
+            pairs.append((name, each))
+    text = uri.strip().partition("#")[0].replace(" ", "%20")
+    if pairs:
+        text += ("&" if "?" in text else "?") + urlencode(pairs)
+    try:
+        url = URL(text)
+    except InvalidURL as error:
+        raise PropertyError("uri", f"`{uri}` is no URI: {error}") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise PropertyError("uri", f"`{uri}` is no absolute http or https URI")
     return url
 
 
