@@ -36,7 +36,9 @@ class ConfigurationError(Exception):
 
 def read_entries(text: str, name: str) -> Entries:
     """The keys of a YAML text. Raises `ConfigurationError`; `name` is the file's name in messages."""
-    from batuta.flow.yaml.reader import YamlError, read_yaml
+    if not any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):
+        return {}
+    from batuta.flow.yaml import YamlError, read_yaml
 
     try:
         tree = read_yaml(text)

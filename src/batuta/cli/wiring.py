@@ -60,7 +60,6 @@ class Installation:
                 owner=self.services.ids.token(),
                 tmp_dir=self._places.tmp,
                 cache_dir=self._places.cache,
-                environment=self.services.environment,
                 storage=StorageAccess(base_path=str(self._places.storage)),
             ),
         )
@@ -82,9 +81,13 @@ def places_of(configuration: Configuration, data: Path) -> Places:
     )
 
 
-async def open_installation(configuration: Configuration, data: Path) -> Installation:
-    """Raises `CommandError` for folders and files that cannot be used."""
+async def open_installation(
+    configuration: Configuration, data: Path, *, cache: Path | None = None
+) -> Installation:
+    """`cache`: in place of the one below the data folder. Raises `CommandError` for what cannot be used."""
     places = places_of(configuration, data)
+    if cache is not None:
+        places = msgspec.structs.replace(places, cache=cache)
     for folder in (places.storage, places.cache, places.tmp):
         _make_folder(folder)
     try:

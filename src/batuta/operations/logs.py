@@ -54,6 +54,16 @@ async def read(
         page += 1
 
 
+async def newer(
+    caller: Caller, services: Services, execution_id: ExecutionId, *, after: int
+) -> AsyncIterator[Sequence[LogRow]]:
+    """The lines with an id above `after`, in batches, in the order in which they were written."""
+    filters = _filters(caller, execution_id, LogChoice())
+    while rows := await _batch(services, filters, after):
+        yield rows
+        after = rows[-1].id
+
+
 async def require_execution(caller: Caller, services: Services, execution_id: ExecutionId) -> bool:
     """Whether the execution is still running. Raises `NotFoundError`."""
     row = await services.store.executions.get(execution_id)
@@ -70,13 +80,7 @@ async def follow(
     last = 0
     with services.feed.watch(execution_id) as watcher:
         while not services.feed.is_closed:
-            query = Query(
-                filters=[*filters, Filter("id", Op.GREATER_THAN, last)],
-                sort=[Sort("id")],
-                size=BATCH,
-                total=False,
-            )
-            rows = (await services.store.journal.logs(query)).rows
+            rows = await _batch(services, filters, last)
             if rows:
                 last = rows[-1].id
             yield rows
@@ -105,6 +109,16 @@ async def delete_of_flow(
     if trigger_id is not None:
         filters.append(Filter("trigger_id", Op.EQUALS, trigger_id))
     return await services.store.journal.delete_logs(Query(filters=filters))
+
+
+async def _batch(services: Services, filters: list[Filter], after: int) -> Sequence[LogRow]:
+    query = Query(
+        filters=[*filters, Filter("id", Op.GREATER_THAN, after)],
+        sort=[Sort("id")],
+        size=BATCH,
+        total=False,
+    )
+    return (await services.store.journal.logs(query)).rows
 
 
 def _filters(caller: Caller, execution_id: ExecutionId, choice: LogChoice) -> list[Filter]:

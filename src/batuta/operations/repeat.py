@@ -56,8 +56,9 @@ async def replay(
     task_run_id: TaskRunId | None = None,
     revision: int | None = None,
     breakpoints: tuple[tuple[str, str | None], ...] = (),
+    labelled: bool = True,
 ) -> Execution:
-    """A new execution, from the start or from a task run on.
+    """A new execution, from the start or from a task run on; the source is labelled `system.replayed`.
 
     Raises `NotFoundError`, `IllegalStateError` for a task run that cannot be replayed.
     """
@@ -78,9 +79,9 @@ async def replay(
         edited = _replace(edited, execution=_replace(edited.execution, breakpoints=breakpoints))
     turn = await _turn_of(services, row, edited)
     source = row.execution
-    if source.state.is_terminal:
-        labelled = _replace(source, labels=merge_labels(source.labels, [_REPLAYED]))
-        turn = _replace(turn, executions=[*turn.executions, labelled])
+    if labelled and source.state.is_terminal:
+        marked = _replace(source, labels=merge_labels(source.labels, [_REPLAYED]))
+        turn = _replace(turn, executions=[*turn.executions, marked])
     await services.store.commit(turn)
     return edited.execution
 
@@ -92,6 +93,7 @@ async def mark(
     *,
     task_run_id: TaskRunId,
     state: State,
+    labelled: bool = True,
 ) -> Execution:
     """Give a task run another state, and go on from there. Raises `NotFoundError`, `IllegalStateError`."""
     row = await get_row(caller, services, execution_id)
@@ -107,8 +109,9 @@ async def mark(
             at=services.clock.now(),
         )
     )
-    labels = merge_labels(edited.execution.labels, [_RESTARTED])
-    edited = _replace(edited, execution=_replace(edited.execution, labels=labels))
+    if labelled:
+        labels = merge_labels(edited.execution.labels, [_RESTARTED])
+        edited = _replace(edited, execution=_replace(edited.execution, labels=labels))
     await services.store.commit(await _turn_of(services, row, edited))
     return edited.execution
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from batuta.flow.read import Reading, read_flow
+from batuta.flow.yaml import split_documents
 from batuta.model.ids import FlowKey
 from batuta.operations.caller import Caller
 from batuta.operations.errors import NotFoundError
-from batuta.operations.flows.source import documents
 from batuta.operations.plans import InvalidFlowError
 from batuta.operations.query import FLOW, Condition, Search, to_query
 from batuta.operations.services import Services
@@ -29,7 +29,7 @@ class Verdict(msgspec.Struct, frozen=True):
 async def validate(caller: Caller, services: Services, source: str) -> Sequence[Verdict]:
     """One verdict for each document; never an error for a mistake of the author."""
     verdicts = []
-    for index, document in enumerate(documents(source)):
+    for index, document in enumerate(part for part in split_documents(source) if part.strip()):
         reading = await read_source(caller, services, document, strict=True)
         verdicts.append(Verdict(index, reading, await _is_outdated(caller, services, reading)))
     return verdicts
