@@ -156,3 +156,24 @@ def test_every_value_is_the_same_as_itself(value: Any) -> None:
 @given(plain_values(), plain_values())
 def test_sameness_does_not_depend_on_the_side(left: Any, right: Any) -> None:
     assert bool(list(differences(left, right))) is bool(list(differences(right, left)))
+
+
+@pytest.mark.parametrize(
+    ("wordings", "same"),
+    [(None, False), (frozenset(), True), (frozenset({"t"}), False), (frozenset({"u"}), True)],
+)
+def test_the_wording_of_an_error_counts_where_the_author_chose_it(
+    wordings: frozenset[str] | None, same: bool
+) -> None:
+    expected = {"logs": [{"level": "ERROR", "taskId": "t", "message": "theirs"}]}
+    ours = {"logs": [{"level": "ERROR", "taskId": "t", "message": "ours"}]}
+    assert (compare(expected, ours, wordings=wordings) == []) is same
+
+
+def test_an_error_at_another_place_is_another_error() -> None:
+    expected = {"logs": [{"level": "ERROR", "taskId": "t", "message": "theirs"}]}
+    for ours in (
+        {"level": "ERROR", "taskId": "u", "message": "ours"},
+        {"level": "WARN", "taskId": "t", "message": "ours"},
+    ):
+        assert compare(expected, {"logs": [ours]}, wordings=frozenset())

@@ -10,9 +10,17 @@ import yaml
 def load(path: Path) -> Any:
     """The plain data of one case file. Raises `ValueError` naming the file when it is no YAML."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+        return parse(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def parse(text: str) -> Any:
+    """The plain data of a text. Raises `ValueError` when it is no YAML."""
+    try:
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def load_cases(path: Path) -> list[dict[str, Any]]:

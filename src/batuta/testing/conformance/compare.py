@@ -7,6 +7,8 @@ executions, messages from INFO upward, outputs and labels are differences. Of an
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from batuta.testing.conformance.text import ANYTHING, differences, is_same, is_same_text, shown
 
 Record = Mapping[str, Any]
@@ -31,39 +33,50 @@ OPERATIONS = ("afterRestart", "afterReplay", "afterMark")
 SURPLUS_LEVELS = frozenset({"INFO", "WARN", "ERROR"})
 
 
-def compare(expected: Record, actual: Record) -> list[str]:
+class Rules(msgspec.Struct, frozen=True):
+    """What counts in one case. `approximate` names lists whose members differed between recordings.
+
+    `wordings`: tasks whose messages are the author's own words. Of an ERROR message of any other task only the place
+    counts, as of every error; None compares all messages word by word.
+    """
+
+    wordings: frozenset[str] | None = None
+    approximate: frozenset[str] = frozenset()
+
+
+def compare(
+    expected: Record, actual: Record, *, wordings: frozenset[str] | None = None
+) -> list[str]:
     """The differences between a recorded case and ours; empty when it went the same way."""
-    return list(_case(expected, actual))
+    rules = Rules(wordings, frozenset(expected.get("approximate") or ()))
+    return list(_case(expected, actual, rules))
 
 
-def _case(expected: Record, actual: Record) -> Iterator[str]:
-    approximate = frozenset(expected.get("approximate") or ())
+def _case(expected: Record, actual: Record, rules: Rules) -> Iterator[str]:
     if expected.get("validation") and "validation" in actual:
         yield from differences(expected["validation"], actual["validation"], "validation")
-    yield from _execution(expected, actual, path="", approximate=approximate)
+    yield from _execution(expected, actual, path="", rules=rules)
     for name, record in (expected.get("others") or {}).items():
         other = (actual.get("others") or {}).get(name)
         if other is None:
             yield f"others.{name}: missing"
         else:
-            yield from _execution(record, other, path=f"{name} ", approximate=approximate)
+            yield from _execution(record, other, path=f"{name} ", rules=rules)
     for key in OPERATIONS:
         if expected.get(key) and key in actual:
             given_back = {**expected[key], "logs": None}
-            yield from _execution(given_back, actual[key], path=f"{key} ", approximate=approximate)
+            yield from _execution(given_back, actual[key], path=f"{key} ", rules=rules)
     refused = [step["step"] for step in expected.get("stepErrors") or ()]
     yield from differences(
         refused, [step["step"] for step in actual.get("stepErrors") or ()], "stepErrors"
     )
 
 
-def _execution(
-    expected: Record, actual: Record, *, path: str, approximate: frozenset[str]
-) -> Iterator[str]:
+def _execution(expected: Record, actual: Record, *, path: str, rules: Rules) -> Iterator[str]:
     yield from _errors(expected, actual, path)
     ran = "state" in expected
     for key in VALUES:
-        if key in expected and key not in approximate:
+        if key in expected and key not in rules.approximate:
             yield from differences(expected[key], actual.get(key), f"{path}{key}")
         elif key not in expected and key in NOT_EXPECTED and ran and actual.get(key):
             yield f"{path}{key}: none expected, got {shown(actual[key])}"
@@ -73,13 +86,13 @@ def _execution(
             actual.get("taskRuns") or (),
             difference=_run_difference,
             path=f"{path}taskRuns ",
-            surplus="taskRuns" not in approximate,
+            surplus="taskRuns" not in rules.approximate,
         )
     order, made = expected.get("order"), actual.get("order")
     if order is not None and made is not None and not is_same(order, made):
         yield f"{path}order: expected {shown(order)}, got {shown(made)}"
-    yield from _logs(expected, actual, path=path, approximate=approximate)
-    yield from _children(expected, actual, path=path, approximate=approximate)
+    yield from _logs(expected, actual, path=path, rules=rules)
+    yield from _children(expected, actual, path=path, rules=rules)
 
 
 def _errors(expected: Record, actual: Record, path: str) -> Iterator[str]:
@@ -117,24 +130,33 @@ def _is_same_place(expected: Any, actual: Any, *, loose: bool) -> bool:
     return is_same_text(str(expected), str(actual))
 
 
-def _logs(
-    expected: Record, actual: Record, *, path: str, approximate: frozenset[str]
-) -> Iterator[str]:
+def _logs(expected: Record, actual: Record, *, path: str, rules: Rules) -> Iterator[str]:
     is_main = "state" in expected and "flowId" not in expected and "logs" not in expected
     messages = [] if is_main else expected.get("logs")
     if messages is None:
         return
     left = list(actual.get("logs") or ())
     for message in messages:
-        found = next((other for other in left if _is_same_message(message, other)), None)
+        found = _same_message(message, left, rules)
         if found is None:
             yield f"{path}logs: missing {_message_name(message)}"
         else:
             left.remove(found)
-    if "logs" not in approximate:
+    if "logs" not in rules.approximate:
         for other in left:
             if other.get("level") in SURPLUS_LEVELS:
                 yield f"{path}logs: not expected: {_message_name(other)}"
+
+
+def _same_message(message: Record, others: Sequence[Record], rules: Rules) -> Record | None:
+    """The one that says the same; of an error, else the one at the same place."""
+    same = next((other for other in others if _is_same_message(message, other)), None)
+    if same is not None or rules.wordings is None or message.get("level") != "ERROR":
+        return same
+    if message.get("taskId") in rules.wordings:
+        return None
+    placed = {**message, "message": ANYTHING}
+    return next((other for other in others if _is_same_message(placed, other)), None)
 
 
 def _is_same_message(expected: Record, actual: Record) -> bool:
@@ -149,9 +171,7 @@ def _message_name(message: Record) -> str:
     return f"{message.get('level')} {place} {shown(message.get('message'))}"
 
 
-def _children(
-    expected: Record, actual: Record, *, path: str, approximate: frozenset[str]
-) -> Iterator[str]:
+def _children(expected: Record, actual: Record, *, path: str, rules: Rules) -> Iterator[str]:
     is_main = "state" in expected and "flowId" not in expected
     wanted: Sequence[Record] | None = expected.get("children")
     if wanted is None and not is_main:
@@ -160,14 +180,14 @@ def _children(
     def difference(left: Record, right: Record) -> list[str] | None:
         if left.get("flowId") != right.get("flowId"):
             return None
-        return list(_execution(left, right, path="", approximate=approximate))
+        return list(_execution(left, right, path="", rules=rules))
 
     yield from _pair(
         wanted or (),
         actual.get("children") or (),
         difference=difference,
         path=f"{path}child ",
-        surplus="children" not in approximate,
+        surplus="children" not in rules.approximate,
     )
 
 

@@ -2,17 +2,21 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from batuta.testing.conformance.casefile import load
+from batuta.testing.conformance.casefile import load, parse
 from batuta.testing.conformance.compare import compare
 from batuta.testing.conformance.steps import Session
 from batuta.testing.system import Surroundings, System
 
 AT_ONCE = 48
 """Cases in progress together: most of their time is waiting."""
+THREADS = 256
+"""Tasks that sleep hold a thread each."""
 CASE_SECONDS = 100.0
 """More than any case may take, its own time limit included."""
 
@@ -31,6 +35,7 @@ def run_files(paths: list[Path]) -> Iterator[tuple[str, str | None]]:
 
 
 async def _run_all(paths: list[Path]) -> list[tuple[str, str | None]]:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     differences = known_differences()
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -69,4 +74,24 @@ async def _difference(case: Mapping[str, Any]) -> str | None:
         return f"did not end within {CASE_SECONDS:.0f} seconds"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return "\n".join(compare(case["expect"], actual)) or None
+    differences = compare(case["expect"], actual, wordings=wordings(case["flows"]))
+    return "\n".join(differences) or None
+
+
+def wordings(sources: Iterable[str]) -> frozenset[str]:
+    """Ids of the tasks that log what the author wrote: Log tasks, and failures with a message of their own."""
+    found: set[str] = set()
+
+    def walk(value: Any) -> None:
+        if isinstance(value, list):
+            for item in value:
+                walk(item)
+        elif isinstance(value, Mapping):
+            if str(value.get("type", "")).endswith("log.Log") or "errorMessage" in value:
+                found.add(str(value.get("id")))
+            walk(list(value.values()))
+
+    for source in sources:
+        with suppress(ValueError):
+            walk(parse(source))
+    return frozenset(found)

@@ -17,6 +17,10 @@ CASE_SECONDS = 30.0
 SETTLE_MILLIS = 700
 AWAIT_SECONDS = 30.0
 MAIN = "main"
+GIVEN_BACK = ("state", "histories", "systemLabels", "order")
+"""What is recorded of an execution that an order gives back, beside its task runs."""
+LABELS_OF_ORDERS = {"afterReplay": "system.replayed", "afterMark": "system.restarted"}
+"""The API sets these labels; cases were recorded one layer below it."""
 
 Arguments = Mapping[str, Any]
 
@@ -139,7 +143,10 @@ class Session:
 
     async def _keep(self, view: ExecutionView, key: str, name: str | None) -> None:
         """Note what an order gave back; under `name` when that is an execution of its own."""
-        self._given_back[key] = await record_of(self._system.services, view)
+        record = await record_of(self._system.services, view)
+        runs = [{**run, "outputs": None} for run in record["taskRuns"]]
+        kept = {key: record[key] for key in GIVEN_BACK}
+        self._given_back[key] = {**kept, "taskRuns": runs}
         if name is not None:
             self._started[name] = view.row.execution.id
             self._last = name
@@ -170,6 +177,9 @@ class Session:
         }
         result = records.pop(MAIN, {})
         children = [await record_of(services, view) for view in await self._unnamed()]
+        for key in LABELS_OF_ORDERS.keys() & self._given_back.keys():
+            for record in (result, self._given_back[key]):
+                record["systemLabels"].pop(LABELS_OF_ORDERS[key], None)
         return {
             **result,
             **self._given_back,
