@@ -13,6 +13,7 @@ from batuta.engine.commands import (
     RequestSlot,
     SetTimer,
 )
+from batuta.engine.ending import stop
 from batuta.engine.events import Rendered, SlotDenied
 from batuta.engine.execution import Branch, Phase, Slot
 from batuta.engine.plan import Plan
@@ -81,11 +82,11 @@ def slot_denied(turn: Turn, event: SlotDenied) -> None:
     match event.behavior:
         case "CANCEL":
             turn.remember(slot=Slot.NONE)
-            finish(turn, State.CANCELLED)
+            stop(turn, State.CANCELLED, hard=True)
         case "FAIL":
             turn.remember(slot=Slot.NONE)
             turn.log("ERROR", "Execution is FAILED due to concurrency limit exceeded")
-            finish(turn, State.FAILED)
+            stop(turn, State.FAILED, hard=True)
         case _:
             turn.become(State.QUEUED)
             running = f"{event.running} running(s)"
@@ -117,7 +118,7 @@ def finish(turn: Turn, state: State) -> None:
     for sla in turn.plan.sla:
         if sla.duration is not None:
             turn.emit(ClearTimer(timer_id=f"sla/{sla.id}"))
-    if turn.course.hard:
+    if turn.course.bounded:
         turn.emit(ClearTimer(timer_id="kill"))
     if turn.course.renew is not None:
         turn.emit(NewExecution(due=turn.course.renew))
@@ -135,7 +136,7 @@ def _forget(turn: Turn) -> None:
         retrying=None,
         ending=None,
         hard=False,
-        silent=False,
+        bounded=False,
         final=None,
         pending=(),
         outputs={},

@@ -5,7 +5,7 @@ gets its last state when everything has ended. A timer bounds the waiting, so th
 """
 
 from batuta.engine.commands import SetTimer
-from batuta.engine.execution import Stop, TaskRun
+from batuta.engine.execution import Phase, Stop, TaskRun
 from batuta.engine.turn import Turn
 from batuta.model.instant import MINUTE, Instant, Micros
 from batuta.model.state import State
@@ -15,22 +15,30 @@ KILL_GRACE: Micros = MINUTE
 
 
 def give_up(turn: Turn, run: TaskRun | None, state: State, *, hard: bool) -> None:
-    """End the execution in `state` on behalf of a task run, whose ancestors get the state too."""
+    """End the execution in `state` on behalf of a task run, whose ancestors get the state too.
+
+    An execution that is over and works on `afterExecution` keeps the state that it has.
+    """
+    if turn.course.phase is not Phase.RUNNING:
+        return
     if turn.course.ending is None:
-        stop(turn, state, hard=hard, silent=True)
+        stop(turn, state, hard=hard)
     parent = _parent(turn, run)
     while parent is not None:
         turn.note(parent, floor=state)
         parent = _parent(turn, parent)
 
 
-def stop(
-    turn: Turn, state: State, *, hard: bool, silent: bool = False, cascade: bool = True
-) -> None:
+def stop(turn: Turn, state: State, *, hard: bool, cascade: bool = True) -> None:
     """Start nothing more, and let the execution end in `state`."""
-    turn.remember(ending=state, hard=hard, silent=silent, held=False, asserting=False)
+    turn.remember(ending=state, hard=hard, held=False, asserting=False)
     turn.agenda.append(Stop(cascade))
-    if hard:
+
+
+def bound(turn: Turn) -> None:
+    """Tasks were told to stop and have not ended: wait for them, but not for ever."""
+    if turn.runs and turn.course.hard:
+        turn.remember(bounded=True)
         turn.emit(SetTimer(timer_id="kill", due=Instant(turn.at + KILL_GRACE)))
 
 

@@ -102,14 +102,16 @@ class Course(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The SLA assertions are being rendered; scheduling waits for the answer."""
     assertions: int = 0
     """Times that they were rendered."""
+    overdue: tuple[str, ...] = ()
+    """SLAs whose maximal duration is over."""
     retrying: TaskRunId | None = None
     """The task run that the execution's state RETRYING is about."""
     ending: State | None = None
     """Nothing starts any more; when all is quiet the execution gets this state."""
     hard: bool = False
     """Whether running tasks are stopped too, as by a kill."""
-    silent: bool = False
-    """The state KILLING is not shown."""
+    bounded: bool = False
+    """A timer runs that ends the waiting for stopped tasks."""
     final: State | None = None
     """The state computed from the tasks, while the flow's outputs are rendered."""
     pending: tuple[str, ...] = ()
@@ -171,7 +173,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     worst: State = State.SUCCESS
     """Of the main children that have ended (01 §4.6)."""
     attempt: int = 0
-    """Number of the attempt given out last."""
+    """Number of the attempt that is given out and has not ended, 0 for none."""
+    given: int = 0
+    """Highest number of an attempt so far; none is used twice."""
     waiting: str | None = None
     """Purpose of the rendering that is not answered yet."""
     choice: str | None = None

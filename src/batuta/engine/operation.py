@@ -58,8 +58,9 @@ def resume(turn: Turn, event: Resumed) -> None:
 
 
 def is_breakpoint(turn: Turn, run: TaskRun) -> bool:
-    """Whether the task run has to stop before it begins; nothing stops twice at one breakpoint."""
-    return not turn.progress(run).passed and any(
+    """Whether the task run has to stop before it begins; nothing stops twice, or once the execution is over."""
+    passed = turn.progress(run).passed or turn.course.phase is not Phase.RUNNING
+    return not passed and any(
         task_id == run.task_id and value in {None, run.value}
         for task_id, value in turn.execution.breakpoints
     )
@@ -115,4 +116,4 @@ def _let_go(turn: Turn, state: State) -> None:
     if state is State.RUNNING:
         course.begin(turn)
     elif state.is_terminal:
-        course.finish(turn, state)
+        stop(turn, state, hard=True)

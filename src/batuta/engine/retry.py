@@ -76,7 +76,7 @@ def fired(turn: Turn, _node: AnyNode, run: TaskRun, *, name: str, number: str) -
     if (
         name != "retry"
         or run.state is not State.RETRYING
-        or str(turn.progress(run).attempt) != number
+        or str(turn.progress(run).given) != number
     ):
         return
     turn.note(turn.mark(run, State.CREATED), due=None)
@@ -91,7 +91,7 @@ def fired(turn: Turn, _node: AnyNode, run: TaskRun, *, name: str, number: str) -
 def _renew(turn: Turn, retry: Retry, run: TaskRun) -> bool:
     """The task run, its ancestors and the execution end RETRIED."""
     due = next_execution(retry, turn.execution, turn.at)
-    if due is None:
+    if due is None or turn.course.phase is not Phase.RUNNING:
         return False
     _show_failure(turn, retry, run)
     turn.end(run, State.FAILED, State.RETRIED)
@@ -125,7 +125,7 @@ def _wait(turn: Turn, run: TaskRun) -> None:
         turn.become(State.RETRYING)
     turn.remember(retrying=run.id)
     due = progress.due or turn.at
-    turn.emit(SetTimer(timer_id=f"retry/{run.id}/{progress.attempt}", due=due))
+    turn.emit(SetTimer(timer_id=f"retry/{run.id}/{progress.given}", due=due))
 
 
 def _show_failure(turn: Turn, retry: Retry, run: TaskRun) -> None:

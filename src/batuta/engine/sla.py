@@ -22,7 +22,8 @@ def overdue(turn: Turn, sla_id: str) -> None:
     if turn.course.phase in _OVER or turn.course.ending is not None:
         return
     for sla in turn.plan.sla:
-        if sla.id == sla_id and sla.duration is not None:
+        if sla.id == sla_id and sla.duration is not None and sla_id not in turn.course.overdue:
+            turn.remember(overdue=(*turn.course.overdue, sla_id))
             start = turn.execution.histories[0].at
             took, limit = format_duration(turn.at - start), format_duration(sla.duration)
             reason = f"execution duration of {took} exceed the maximum duration of {limit}."
@@ -52,11 +53,13 @@ def rendered(turn: Turn, event: Rendered) -> None:
     turn.asserted = True
     if event.problem is not None:
         turn.log("ERROR", event.problem)
-        _end(turn, State.FAILED)
+        _mark_last(turn, State.FAILED)
+        stop(turn, State.FAILED, hard=True)
         return
     assertions = [sla for sla in turn.plan.sla if sla.assertion is not None]
     for index, sla in enumerate(assertions):
         if not is_truthy(event.values.get(str(index))):
+            _mark_last(turn, _STATES.get(sla.behavior))
             _violated(turn, sla, f"assertion is false: {to_text(sla.assertion)}.")
             return
 
@@ -70,14 +73,13 @@ def _violated(turn: Turn, sla: Sla, reason: str) -> None:
     if sla.behavior in _STATES:
         if sla.behavior == "FAIL":
             turn.log("ERROR", f"Execution failed due to {message}")
-        _end(turn, _STATES[sla.behavior])
+        stop(turn, _STATES[sla.behavior], hard=True)
 
 
-def _end(turn: Turn, state: State) -> None:
-    """End the execution. A task run that has just ended gets the state as well (01 §7.2)."""
+def _mark_last(turn: Turn, state: State | None) -> None:
+    """A task run that has just ended gets the state of the execution as well (01 §7.2)."""
     last = turn.course.agenda[-1] if turn.course.agenda else None
-    if isinstance(last, Ended):
+    if isinstance(last, Ended) and state is not None:
         run = last.run
         changed = (*run.histories, History(state, turn.at))
         turn.save(msgspec.structs.replace(run, histories=changed))
-    stop(turn, state, hard=True, silent=True)

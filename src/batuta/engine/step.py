@@ -6,7 +6,7 @@ repeated or impossible gives back the very same execution, without changes and c
 
 from typing import assert_never
 
-from batuta.engine import branch, course, operation, sla
+from batuta.engine import branch, course, ending, operation, sla
 from batuta.engine.commands import Render, Step
 from batuta.engine.events import (
     AnyEvent,
@@ -201,24 +201,24 @@ def _do(turn: Turn, item: Item) -> None:
 
 
 def _advance(turn: Turn, scope: Scope) -> None:
-    ending = turn.course.ending
+    state = turn.course.ending
     flowing = course.FLOW
     if scope is not None:
         place = kind_of(turn, scope)
         if place is None or place[0].flowing is None or scope.state is not State.RUNNING:
             return
         flowing = place[0].flowing
-    if ending is None:
+    if state is None:
         if scope is not None or turn.course.phase in {Phase.RUNNING, Phase.AFTER}:
             branch.advance(turn, scope, flowing)
     elif turn.progress(scope).live == 0:
-        _settle(turn, scope, ending)
+        _settle(turn, scope, state)
 
 
-def _settle(turn: Turn, scope: Scope, ending: State) -> None:
+def _settle(turn: Turn, scope: Scope, last: State) -> None:
     """The execution is ending, and nothing runs below this scope any more."""
     if scope is None:
-        course.finish(turn, ending)
+        course.finish(turn, last)
         return
     progress, node = turn.progress(scope), turn.plan.nodes[scope.task_id]
     if progress.floor is not None:
@@ -255,6 +255,14 @@ def _stop(turn: Turn, *, cascade: bool) -> None:
             kind, node, _ = found
             kind.killed(turn, node, run, hard=hard, cascade=cascade)
     turn.advance(None)
+    if any(_is_awaited(turn, run) for run in turn.runs.values()):
+        ending.bound(turn)
+
+
+def _is_awaited(turn: Turn, run: TaskRun) -> bool:
+    """Whether something outside has to answer before the task run can end."""
+    place = kind_of(turn, run)
+    return place is None or place[0].flowing is None or bool(turn.progress(run).attempt)
 
 
 def _abandon(turn: Turn) -> None:
@@ -262,8 +270,7 @@ def _abandon(turn: Turn) -> None:
     if turn.course.ending is None or not turn.course.hard:
         return
     for run in list(turn.runs.values()):
-        place = kind_of(turn, run)
-        if place is None or place[0].flowing is None or turn.progress(run).attempt:
+        if _is_awaited(turn, run):
             leaf.abandon(turn, run)
 
 

@@ -231,8 +231,8 @@ def begun(run: TaskRun, at: Instant) -> tuple[Attempt, ...]:
 
 
 def closed(run: TaskRun, state: State, at: Instant) -> tuple[Attempt, ...] | None:
-    """The attempts of a task run, the last one ended."""
-    if not run.attempts or run.attempts[-1].state.is_terminal:
+    """The attempts of a control task, the last one ended; a restart goes on with it."""
+    if not run.attempts or run.attempts[-1].state is state:
         return run.attempts
     last = run.attempts[-1]
     ended = _replace(last, histories=(*last.histories, History(state, at)))

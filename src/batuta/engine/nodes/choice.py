@@ -17,13 +17,21 @@ from batuta.model.ids import TaskId
 from batuta.model.state import State
 
 
-def enter(turn: Turn, node: Choice, run: TaskRun) -> None:
-    run = branch.open_run(turn, run)
-    if is_template(node.value):
-        turn.note(run, waiting="value")
-        turn.emit(Render(request_id=f"{run.id}/value", values={"value": node.value}, frame=run))
-    else:
+def enter(turn: Turn, _node: Choice, run: TaskRun) -> None:
+    turn.advance(branch.open_run(turn, run))
+
+
+def schedule(turn: Turn, node: Choice, run: TaskRun) -> bool:
+    progress = turn.progress(run)
+    if progress.choice is not None:
+        return branch.schedule_in_order(turn, run, chosen(node, progress.choice))
+    if not is_template(node.value):
         _choose(turn, node, run, value=node.value)
+    elif progress.waiting is None:
+        turn.note(run, waiting="value")
+        values = {"value": node.value}
+        turn.emit(Render(request_id=f"{run.id}/value", values=values, frame=turn.runs[run.id]))
+    return False
 
 
 def rendered(turn: Turn, node: Choice, run: TaskRun, *, event: Rendered, purpose: str) -> None:
@@ -69,10 +77,6 @@ def _switch_text(value: Any) -> str:
 def chosen(node: Choice, choice: str | None) -> tuple[TaskId, ...]:
     """The tasks of a case; nothing for an If without `else`."""
     return node.cases.get(choice or "", node.defaults or ())
-
-
-def schedule(turn: Turn, node: Choice, run: TaskRun) -> bool:
-    return branch.schedule_in_order(turn, run, chosen(node, turn.progress(run).choice))
 
 
 KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude), rendered)

@@ -20,13 +20,8 @@ from batuta.engine.values import is_template, to_items
 from batuta.model.state import State
 
 
-def enter(turn: Turn, node: Each, run: TaskRun) -> None:
-    run = branch.open_run(turn, run)
-    if is_template(node.values):
-        turn.note(run, waiting="values")
-        turn.emit(Render(request_id=f"{run.id}/values", values={"values": node.values}, frame=run))
-    else:
-        _begin(turn, node, run, values=node.values)
+def enter(turn: Turn, _node: Each, run: TaskRun) -> None:
+    turn.advance(branch.open_run(turn, run))
 
 
 def rendered(turn: Turn, node: Each, run: TaskRun, *, event: Rendered, purpose: str) -> None:
@@ -53,18 +48,30 @@ def _refuse(turn: Turn, node: Each, run: TaskRun, *, problem: str) -> None:
 
 def schedule(turn: Turn, node: Each, run: TaskRun) -> bool:
     """First go on with values that were begun, then begin others."""
-    items = turn.progress(run).items or ()
-    while turn.progress(run).open:
-        (index, position), *rest = turn.progress(run).open
+    items = turn.progress(run).items
+    if items is None:
+        _ask(turn, node, run)
+        return False
+    while turn.progress(run).open and has_room(turn, run, node.concurrency):
+        place, *rest = turn.progress(run).open
         turn.note(run, open=tuple(rest))
-        _start(turn, node, run, place=(index, position))
+        _start(turn, node, run, place=place)
     width = 1 if node.ordered else len(node.tasks)
     end = len(items) * width if node.tasks else 0
     while turn.progress(run).cursor < end and has_room(turn, run, node.concurrency):
         cursor = turn.progress(run).cursor
         turn.note(run, cursor=cursor + 1)
         _start(turn, node, run, place=divmod(cursor, width))
-    return turn.progress(run).cursor >= end
+    return turn.progress(run).cursor >= end and not turn.progress(run).open
+
+
+def _ask(turn: Turn, node: Each, run: TaskRun) -> None:
+    if not is_template(node.values):
+        _begin(turn, node, run, values=node.values)
+    elif turn.progress(run).waiting is None:
+        turn.note(run, waiting="values")
+        values = {"values": node.values}
+        turn.emit(Render(request_id=f"{run.id}/values", values=values, frame=turn.runs[run.id]))
 
 
 def _start(turn: Turn, node: Each, run: TaskRun, *, place: tuple[int, int]) -> None:
@@ -80,7 +87,8 @@ def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
         return
     position = node.tasks.index(child.task_id) + 1
     if position < len(node.tasks) and child.iteration is not None:
-        turn.note(run, open=(*turn.progress(run).open, (child.iteration, position)))
+        begun = sorted((*turn.progress(run).open, (child.iteration, position)))
+        turn.note(run, open=tuple(begun))
 
 
 KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted), rendered)

@@ -16,7 +16,7 @@ from batuta.engine.commands import KillChild, KillChildren, Render, RestartChild
 from batuta.engine.events import ChildEnded, ChildStarted, Rendered
 from batuta.engine.execution import Batches, Seen, TaskRun
 from batuta.engine.kind import Kind
-from batuta.engine.nodes import sequence, subflow
+from batuta.engine.nodes import leaf, sequence, subflow
 from batuta.engine.plan import EachItem
 from batuta.engine.turn import WINDOW, Turn, begun, closed
 from batuta.engine.values import is_template
@@ -38,7 +38,8 @@ KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude))
 
 def _enter_items(turn: Turn, node: EachItem, run: TaskRun) -> None:
     """The list of batches is what the split wrote; after a restart it is known already."""
-    turn.note(run, attempt=len(run.attempts or ()) + 1)
+    number = leaf.next_number(turn, run)
+    turn.note(run, attempt=number, given=number)
     if turn.progress(run).items is not None:
         _again(turn, node, turn.runs[run.id])
         return
@@ -225,17 +226,20 @@ def _keep(turn: Turn, run: TaskRun, batches: Batches) -> None:
     turn.note(run, batches=batches)
 
 
-def _killed(turn: Turn, _node: EachItem, run: TaskRun, *, hard: bool, cascade: bool) -> None:
+def _killed(turn: Turn, node: EachItem, run: TaskRun, *, hard: bool, cascade: bool) -> None:
     """With `cascade` the executions are killed first, and their ends waited for."""
     if not hard and run.state is State.RUNNING:
         return
     if run.state is State.RUNNING and cascade:
         batches = _batches(turn, run)
-        never = batches.total - batches.asked
+        templated = any(map(is_template, subflow.properties(node.call).values()))
+        never = batches.total - (len(batches.rendered) if templated else batches.asked)
         counts = {**batches.counts, _CREATED: batches.counts.get(_CREATED, 0) - never}
-        killed = {**counts, State.KILLED.value: counts.get(State.KILLED.value, 0) + never}
-        _keep(turn, run, msgspec.structs.replace(batches, total=batches.asked, counts=killed))
+        counts[State.KILLED.value] = counts.get(State.KILLED.value, 0) + never
+        _keep(turn, run, msgspec.structs.replace(batches, asked=batches.total, counts=counts))
         turn.emit(KillChildren(task_run_id=run.id))
+        if counts[_CREATED] + counts.get(_RUNNING, 0) == 0:
+            _finish(turn, node, run, counts=counts)
     else:
         turn.end(run, State.KILLED, attempts=closed(run, State.KILLED, turn.at))
 

@@ -6,12 +6,13 @@ from batuta.engine import retry
 from batuta.engine.commands import KillTask, Render, RunTask
 from batuta.engine.ending import give_up
 from batuta.engine.events import AttemptLost, ChildRun, Rendered, TaskFinished, TaskStarted
-from batuta.engine.execution import Attempt, TaskRun
+from batuta.engine.execution import Attempt, Progress, TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.plan import Leaf, WorkDir
 from batuta.engine.rollup import forgiven
 from batuta.engine.turn import Turn
 from batuta.engine.values import is_template, to_duration
+from batuta.model.ids import TaskId
 from batuta.model.instant import Instant, Micros
 from batuta.model.label import merge_labels
 from batuta.model.state import Histories, History, State
@@ -48,8 +49,8 @@ def _give_out(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, timeout: object
             run = turn.mark(run, State.RUNNING)  # 01 §6.10: never SUBMITTED
     elif not node.updates_execution:
         run = turn.mark(run, State.SUBMITTED)
-    number = len(run.attempts or ()) + 1
-    turn.note(run, attempt=number)
+    number = next_number(turn, run)
+    turn.note(run, attempt=number, given=number)
     turn.emit(RunTask(task_run=turn.runs[run.id], attempt=number, timeout=limit))
 
 
@@ -61,15 +62,29 @@ def _fail(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, problem: str) -> No
     settle(turn, node, run, state=State.FAILED)
 
 
-def is_current(turn: Turn, run: TaskRun, number: int) -> bool:
-    """Whether an attempt is the one that was given out last and has not ended."""
-    made = run.attempts or ()
-    begun = len(made) >= number
-    return turn.progress(run).attempt == number and not (begun and made[-1].state.is_terminal)
+def next_number(turn: Turn, run: TaskRun) -> int:
+    """Of the next attempt; one that was given out and never begun has used up its number."""
+    return max(len(run.attempts or ()), turn.progress(run).given) + 1
+
+
+def kept(turn: Turn, run: TaskRun) -> Progress | None:
+    """What is still to be known of a task run that ends."""
+    given = turn.progress(run).given
+    return Progress(given=given) if given > len(run.attempts or ()) else None
+
+
+def is_out(turn: Turn, run: TaskRun, number: int) -> bool:
+    """Whether this attempt is given out and has not ended."""
+    return number > 0 and turn.progress(run).attempt == number
+
+
+def is_begun(run: TaskRun) -> bool:
+    """Whether an attempt is running."""
+    return any(not attempt.state.is_terminal for attempt in (run.attempts or ())[-1:])
 
 
 def started(turn: Turn, _node: Leaf, run: TaskRun, *, event: TaskStarted) -> None:
-    if not is_current(turn, run, event.attempt) or len(run.attempts or ()) >= event.attempt:
+    if not is_out(turn, run, event.attempt) or is_begun(run):
         return
     run = turn.put(_replace(run, attempts=_begun_attempts(run, event.at, event.worker_id)))
     if run.state is not State.RUNNING:
@@ -77,7 +92,7 @@ def started(turn: Turn, _node: Leaf, run: TaskRun, *, event: TaskStarted) -> Non
 
 
 def finished(turn: Turn, node: Leaf, run: TaskRun, *, event: TaskFinished) -> None:
-    if not is_current(turn, run, event.attempt):
+    if not is_out(turn, run, event.attempt):
         return
     shown = event.state is not State.FAILED or event.exit_state is not None
     if run.state is not State.RUNNING and (shown or not node.updates_execution):
@@ -85,11 +100,10 @@ def finished(turn: Turn, node: Leaf, run: TaskRun, *, event: TaskFinished) -> No
         began = History(State.RUNNING, event.started or turn.at)
         run = _replace(run, histories=(*run.histories, began))
     state = State.SUCCESS if event.state is State.SKIPPED else event.state
-    run = turn.put(
-        _replace(
-            run, attempts=_ended_attempts(turn, run, state=event.exit_state or state, event=event)
-        )
-    )
+    attempts = _ended_attempts(turn, run, state=event.exit_state or state, event=event)
+    run = turn.put(_replace(run, attempts=attempts))
+    turn.note(run, attempt=0)
+    run = turn.runs[run.id]
     take_effects(turn, run, event)
     if event.exit_state is not None:
         _exit(turn, run, event.exit_state)
@@ -112,22 +126,25 @@ def take_effects(turn: Turn, run: TaskRun, event: TaskFinished) -> None:
 
 def add_run(turn: Turn, child: ChildRun, *, parent: TaskRun | None) -> TaskRun:
     """The row of a task run that a worker made, as ended as it reports it."""
-    attempts: tuple[Attempt, ...] | None = None
-    histories: Histories = (History(State.CREATED, child.started),)
+    created: Histories = (History(State.CREATED, child.started),)
+    histories, attempts = created, None
     if child.state is not State.SKIPPED:
-        began = (*histories, History(State.RUNNING, child.started))
-        histories = began
-        attempts = (Attempt((*began, History(child.state, child.ended))),)
+        histories = (*created, History(State.RUNNING, child.started))
+        result = History(child.attempt_state or child.state, child.ended)
+        attempts = (Attempt((*histories, result)),)
+    if child.dynamic:
+        histories = (*histories, History(child.state, child.ended))
     run = turn.create(
-        child.task_id,  # type: ignore[arg-type]
+        TaskId(child.task_id),
         parent,
         histories=histories,
         value=child.value,
         attempts=attempts,
         dynamic=child.dynamic,
     )
+    if child.task_run_id is not None:
+        run = _replace(run, id=child.task_run_id)
     if child.dynamic:
-        run = _replace(run, histories=(*histories, History(child.state, child.ended)))
         turn.save(run)
     if child.outputs is not None:
         turn.outputs(run, child.outputs)
@@ -136,11 +153,13 @@ def add_run(turn: Turn, child: ChildRun, *, parent: TaskRun | None) -> TaskRun:
 
 def lost(turn: Turn, node: Leaf, run: TaskRun, *, event: AttemptLost) -> None:
     """01 §11.13, 149–150: the attempt ends RESUBMITTED and another one is given out."""
-    if not is_current(turn, run, event.attempt):
+    if not is_out(turn, run, event.attempt):
         return
+    turn.note(run, attempt=0)
+    run = turn.runs[run.id]
     if turn.course.ending is not None and turn.course.hard:
         attempts = _ended_attempts(turn, run, state=State.KILLED, event=None)
-        turn.end(run, State.KILLED, attempts=attempts, progress=None)
+        turn.end(run, State.KILLED, attempts=attempts, progress=kept(turn, run))
     elif event.resubmit:
         attempts = _ended_attempts(turn, run, state=State.RESUBMITTED, event=None)
         turn.log("WARN", "The worker of the task was lost, the task is run again", run)
@@ -157,27 +176,24 @@ def lost(turn: Turn, node: Leaf, run: TaskRun, *, event: AttemptLost) -> None:
 def killed(turn: Turn, _node: Leaf, run: TaskRun, *, hard: bool, cascade: bool) -> None:
     """A running attempt is told to stop and reports; what has not begun is KILLED at once (01 §4.9)."""
     del cascade
-    made = run.attempts or ()
-    number = turn.progress(run).attempt
-    given_out = number > len(made)
-    running = bool(made) and number == len(made) and not made[-1].state.is_terminal
-    if not hard and (given_out or running):
+    given_out = turn.progress(run).attempt > 0
+    if not hard and given_out:
         return
-    if given_out or running:
+    if given_out:
         turn.emit(KillTask(task_run_id=run.id))
-    if not running:
-        turn.end(run, State.KILLED, progress=None)
+    if not (given_out and is_begun(run)):
+        turn.end(run, State.KILLED, progress=kept(turn, run))
 
 
 def abandon(turn: Turn, run: TaskRun) -> None:
     """A task that was told to stop did not report in time."""
     attempts = _ended_attempts(turn, run, state=State.KILLED, event=None)
-    turn.end(run, State.KILLED, attempts=attempts, progress=None)
+    turn.end(run, State.KILLED, attempts=attempts, progress=kept(turn, run))
 
 
 def _exit(turn: Turn, run: TaskRun, state: State) -> None:
     """01 §6.17. KILLED stops what runs beside; every other state lets it finish."""
-    turn.end(run, state, progress=None)
+    turn.end(run, state, progress=kept(turn, run))
     give_up(turn, run, state, hard=state is State.KILLED)
 
 
@@ -189,7 +205,7 @@ def settle(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, state: State) -> N
     if state is State.SUCCESS and again and node.retry is not None and node.retry.warning_on_retry:
         state = State.WARNING
     state = forgiven(state, allow_failure=node.allow_failure, allow_warning=node.allow_warning)
-    turn.end(run, state, progress=None)
+    turn.end(run, state, progress=kept(turn, run))
 
 
 def _begun_attempts(run: TaskRun, at: Instant, worker_id: str | None) -> tuple[Attempt, ...]:

@@ -134,9 +134,9 @@ def fired(turn: Turn, _node: Loop, run: TaskRun, *, name: str, number: str) -> N
     if name != "loop" or run.state is not State.PAUSED or str(progress.count) != number:
         return
     turn.remove(progress.children, parent=run)
-    number = (run.iteration or 0) + 1
-    fresh = {"histories": run.histories[:1], "attempts": None, "iteration": number}
-    run = turn.put(msgspec.structs.replace(run, **fresh))
+    iteration = (run.iteration or 0) + 1
+    first = run.histories[:1]
+    run = msgspec.structs.replace(run, histories=first, attempts=None, iteration=iteration)
     run = branch.open_run(turn, run)
     turn.note(run, cursor=0, children=(), worst=State.SUCCESS)
     if turn.state is State.PAUSED and not turn.course.held and not has_paused(turn):

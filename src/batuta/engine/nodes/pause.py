@@ -9,7 +9,7 @@ from batuta.engine.branch import Flowing
 from batuta.engine.commands import ClearTimer, Render, SetTimer
 from batuta.engine.ending import give_up
 from batuta.engine.events import Rendered, Resumed
-from batuta.engine.execution import Attempt, TaskRun
+from batuta.engine.execution import Attempt, Phase, TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.plan import Expression, Pause
 from batuta.engine.rollup import forgiven, worse
@@ -59,6 +59,9 @@ def _pause(turn: Turn, node: Pause, run: TaskRun, *, values: Any) -> None:
         wait, behavior = _time(values)
     except ValueError as error:
         _fail(turn, node, run, problem=str(error))
+        return
+    if wait is None and turn.course.phase is Phase.AFTER:
+        _leave(turn, node, run, state=State.SUCCESS)  # nobody can resume an execution that is over
         return
     run = turn.mark(turn.runs[run.id], State.PAUSED)
     turn.note(run, behavior=behavior)
@@ -116,14 +119,16 @@ def resumed(turn: Turn, node: Pause, run: TaskRun, *, event: Resumed) -> None:
 def _leave(turn: Turn, node: Pause, run: TaskRun, *, state: State) -> None:
     """The execution goes on, unless another Pause keeps it; so does the Pause with what is inside it."""
     if node.tasks or (state is State.FAILED and (node.errors or node.finally_)) or node.finally_:
-        run = turn.mark(run, State.RUNNING)
+        if run.state is State.PAUSED:
+            run = turn.mark(run, State.RUNNING)
         turn.note(run, worst=worse(turn.progress(run).worst, state))
         turn.advance(run)
     else:
         # The attempt of a Pause that just went on stays RUNNING, as recorded.
         attempts = run.attempts if state is State.SUCCESS else closed(run, state, turn.at)
         turn.end(run, state, attempts=attempts)
-    turn.change(attempt_number=turn.execution.attempt_number + 1)
+    if turn.course.phase is Phase.RUNNING:
+        turn.change(attempt_number=turn.execution.attempt_number + 1)
     others = any(other.state is State.PAUSED for other in turn.runs.values())
     if turn.state is State.PAUSED and not others and not turn.course.held:
         turn.become(State.RESTARTED)

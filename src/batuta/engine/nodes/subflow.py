@@ -8,8 +8,9 @@ import msgspec
 from batuta.engine import retry
 from batuta.engine.commands import KillChild, Render, StartChild
 from batuta.engine.events import ChildEnded, ChildStarted, Rendered
-from batuta.engine.execution import Attempt, TaskRun
+from batuta.engine.execution import Attempt, Progress, TaskRun
 from batuta.engine.kind import Kind
+from batuta.engine.nodes import leaf
 from batuta.engine.plan import Expression, Subflow
 from batuta.engine.rollup import forgiven
 from batuta.engine.turn import Turn
@@ -22,8 +23,8 @@ _TRANSMITTED = frozenset({State.FAILED, State.KILLED, State.WARNING})
 
 
 def enter(turn: Turn, node: Subflow, run: TaskRun) -> None:
-    number = len(run.attempts or ()) + 1
-    turn.note(run, attempt=number)
+    number = leaf.next_number(turn, run)
+    turn.note(run, attempt=number, given=number)
     run = turn.runs[run.id]
     values = properties(node)
     if any(map(is_template, values.values())):
@@ -144,7 +145,10 @@ def settle(turn: Turn, node: Subflow, run: TaskRun, *, shown: State, result: Sta
     """End the task run, or call again. The child's state stands in the histories before what it is taken for."""
     final = forgiven(result, allow_failure=node.allow_failure, allow_warning=node.allow_warning)
     if result is State.FAILED:
-        failed = msgspec.structs.replace(run, attempts=_attempts(turn, run, State.FAILED))
+        turn.note(run, attempt=0)
+        failed = msgspec.structs.replace(
+            turn.runs[run.id], attempts=_attempts(turn, run, State.FAILED)
+        )
         if retry.repeat(turn, node, failed):
             return
     again = any(attempt.state is State.FAILED for attempt in run.attempts or ())
@@ -157,7 +161,7 @@ def settle(turn: Turn, node: Subflow, run: TaskRun, *, shown: State, result: Sta
 def _end(turn: Turn, run: TaskRun, *states: State) -> None:
     """Only the child is kept in mind, for a restart."""
     progress = turn.progress(run)
-    turn.end(run, *states, progress=type(progress)(child=progress.child))
+    turn.end(run, *states, progress=Progress(child=progress.child, given=progress.given))
 
 
 def _fail(turn: Turn, node: Subflow, run: TaskRun, *, problem: str) -> None:
@@ -188,13 +192,13 @@ def killed(turn: Turn, _node: Subflow, run: TaskRun, *, hard: bool, cascade: boo
     """01 §4.9: with `cascade` the child is killed first, and its end is waited for."""
     progress = turn.progress(run)
     running = run.state is State.RUNNING and progress.due is None
-    asked = progress.attempt > len(run.attempts or ()) and progress.waiting is None
+    asked = progress.attempt > 0 and progress.waiting is None
     if (running or asked) and (cascade or not hard):
         if hard and running and progress.child is not None:
             turn.emit(KillChild(execution_id=progress.child))
         return
     attempts = _attempts(turn, run, State.KILLED) if running else run.attempts
-    turn.end(run, State.KILLED, attempts=attempts, progress=None)
+    turn.end(run, State.KILLED, attempts=attempts, progress=leaf.kept(turn, run))
 
 
 KIND = Kind(

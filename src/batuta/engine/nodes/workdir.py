@@ -19,9 +19,9 @@ from batuta.model.state import State
 
 
 def finished(turn: Turn, node: WorkDir, run: TaskRun, *, event: TaskFinished) -> None:
-    if not leaf.is_current(turn, run, event.attempt):
+    if not leaf.is_out(turn, run, event.attempt):
         return
-    if len(run.attempts or ()) < event.attempt:
+    if not leaf.is_begun(run):
         run = turn.put(msgspec.structs.replace(run, attempts=begun(run, turn.at)))
     leaf.take_effects(turn, run, event)
     reported = [child for child in event.children if not child.dynamic]
@@ -49,7 +49,6 @@ def _add_child(turn: Turn, _node: WorkDir, child: TaskRun, *, state: State) -> N
     elif state is State.SKIPPED:
         turn.end(child, State.SKIPPED)
     else:
-        turn.note(child, attempt=1)
         leaf.settle(turn, node, turn.runs[child.id], state=state)
 
 
