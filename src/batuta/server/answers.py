@@ -17,7 +17,7 @@ from batuta.operations.secret import find_secret
 from batuta.operations.services import Services
 from batuta.sdk.context import KeyValue, RunInfo
 from batuta.sdk.errors import PluginError
-from batuta.storage.layout import namespace_files_path, to_uri
+from batuta.storage.layout import execution_of, namespace_files_path, parse_uri, to_uri
 from batuta.store.query import Filter, Op, Query
 
 Arguments = Mapping[str, Any]
@@ -80,9 +80,7 @@ class Answers:
         try:
             return (await self._services.storage.read(info.tenant, uri)).decode()
         except FileNotFoundError as error:
-            raise EvaluationError(
-                f"Cannot read the file `{arguments['path']}`: it does not exist."
-            ) from error
+            raise EvaluationError(f"{arguments['path']} (No such file or directory)") from error
 
     async def _file_exists(self, info: RunInfo, arguments: Arguments) -> bool:
         return await self._services.storage.exists(info.tenant, self._uri(info, arguments))
@@ -92,15 +90,17 @@ class Answers:
         try:
             return (await self._services.storage.attributes(info.tenant, uri)).size
         except FileNotFoundError as error:
-            raise EvaluationError(
-                f"Cannot read the file `{arguments['path']}`: it does not exist."
-            ) from error
+            raise EvaluationError(f"{arguments['path']} (No such file or directory)") from error
 
     def _uri(self, info: RunInfo, arguments: Arguments) -> str:
         """The internal URI that a path argument means (02 §5)."""
         path = str(arguments["path"])
         namespace = arguments.get("namespace")
         if path.startswith("kestra://"):
+            if execution_of(path) is None and "_files" not in parse_uri(path):
+                raise RuntimeFaultError(
+                    f"Unable to read the file '{path}' as it is not an execution file"
+                )
             return path
         if path.startswith("nsfile://"):
             authority, _, rest = path.removeprefix("nsfile://").partition("/")

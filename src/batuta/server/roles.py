@@ -70,7 +70,12 @@ def make_roles(services: Services, options: RoleOptions) -> Roles:
     rendering = Rendering(services, surroundings=surroundings, settings=expr)
     residents = Residents(services, cipher=cipher_of(settings, services.ids))
     inline = InlineRunner(services.registry, now=services.clock.now)
-    mover = Mover(services, rendering=rendering, inline=inline, children=Children(services))
+    mover = Mover(
+        services,
+        rendering=rendering,
+        inline=inline,
+        children=Children(services, rendering=rendering),
+    )
     work = Work(services, rendering=rendering, mover=mover, residents=residents)
     answers = Answers(services)
     reports = Reports(work=work, residents=residents, answers=answers)

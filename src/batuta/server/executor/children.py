@@ -1,12 +1,14 @@
 """Executions that an execution starts: subflows, batches of ForEachItem, and its own next attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from batuta.engine.commands import StartChild
 from batuta.engine.events import AnyEvent, ChildEnded, ChildStarted, Created, KillRequested
+from batuta.engine.plan import Subflow
+from batuta.expr import ExpressionError
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
-from batuta.model.instant import Instant
+from batuta.model.ion import write_row
 from batuta.model.label import Labels, is_system, merge_labels
 from batuta.model.state import State
 from batuta.operations import start
@@ -17,12 +19,15 @@ from batuta.operations.repeat import restart_turn
 from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
+from batuta.server.executor.rendering import Rendering
+from batuta.storage.layout import execution_path, task_path, to_uri
 from batuta.store.rows import ExecutionRow, Mail, ParentLink
 
 
 class Children:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, rendering: Rendering) -> None:
         self._services = services
+        self._rendering = rendering
 
     async def start(self, live: Live, command: StartChild, draft: Draft) -> AnyEvent:
         """Create the child in the same turn; what is wrong with it is a problem in the answer."""
@@ -49,11 +54,64 @@ class Children:
             problem=problem,
         )
 
-    async def renew(self, live: Live, due: Instant, draft: Draft) -> None:
-        """The next attempt of the whole execution: a replay from the start (01 §5.3)."""
-        row = start.replay_of(live.execution, self._services, schedule_date=due)
+    async def renew(self, execution_id: ExecutionId, draft: Draft) -> None:
+        """The next attempt of a whole execution: a replay from the start (01 §5.3)."""
+        found = await self._services.store.executions.get(execution_id)
+        if found is None:
+            return
+        row = start.replay_of(found.execution, self._services)
         draft.created.append(row)
         draft.inbox.append(Mail(row.execution.id, Created(at=self._services.clock.now())))
+
+    async def ended(self, live: Live, link: ParentLink) -> ChildEnded:
+        """What a parent that waits is told."""
+        execution = live.execution
+        outputs, problem = execution.outputs, live.output_problem
+        if not live.plan.outputs:
+            outputs, problem = await self._extracted(live, link)
+        if link.index is not None and outputs:
+            await self._write_outputs(live, link.index, outputs)
+        return ChildEnded(
+            at=self._services.clock.now(),
+            task_run_id=link.task_run_id,
+            execution_id=execution.id,
+            state=execution.state,
+            outputs=outputs,
+            index=link.index,
+            problem=problem,
+        )
+
+    async def _extracted(
+        self, live: Live, link: ParentLink
+    ) -> tuple[Mapping[str, Any] | None, str | None]:
+        """The deprecated `outputs` of the Subflow task, rendered with what the child knows (01 §6.13)."""
+        parent = await self._services.store.executions.get(link.execution_id)
+        runs = await self._services.store.executions.task_runs(
+            link.execution_id, ids=[link.task_run_id]
+        )
+        if parent is None or not runs:
+            return None, None
+        compiled = await self._services.plans.get(parent.execution.flow, parent.execution.revision)
+        node = compiled.plan.nodes.get(runs[0].run.task_id)
+        if not isinstance(node, Subflow) or not node.outputs:
+            return None, None
+        try:
+            return await self._rendering.attempt(
+                live, None, compute=lambda renderer: renderer.render(node.outputs)
+            ), None
+        except ExpressionError as error:
+            return None, str(error)
+
+    async def _write_outputs(self, live: Live, index: int, outputs: Mapping[str, Any]) -> None:
+        """One Ion row beside those of the other batches; `<id>_merge` joins them (01 §6.8)."""
+        caller = (live.execution.trigger or {}).get("variables") or {}
+        folder = task_path(
+            execution_path(caller["namespace"], caller["flowId"], caller["executionId"]),
+            task_id=caller["taskId"],
+            task_run_id=caller["taskRunId"],
+        )
+        uri = to_uri((*folder, str(index), "outputs.ion"))
+        await self._services.storage.put(live.plan.flow.tenant, uri, write_row(outputs))
 
     async def kill_all(self, live: Live, run_id: TaskRunId, draft: Draft) -> None:
         event = KillRequested(at=self._services.clock.now())
@@ -162,5 +220,9 @@ def _trigger(live: Live, command: StartChild) -> dict[str, Any]:
         variables["taskRunValue"] = run.value
     if run.iteration is not None:
         variables["taskRunIteration"] = run.iteration
+    tree = live.trees.get(run.task_id)
+    former = tree.at(run.path) if tree is not None else None
+    if former:
+        variables["taskRunOutputs"] = former
     node = live.plan.nodes[run.task_id]
     return {"id": run.task_id, "type": node.type, "variables": variables}

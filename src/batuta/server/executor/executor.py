@@ -17,7 +17,7 @@ from batuta.model.instant import SECOND, Instant
 from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.local import Local
-from batuta.server.executor.move import Mover
+from batuta.server.executor.move import RENEW_TIMER, Mover
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.work import Work
 from batuta.store.errors import GoneError, StoreError
@@ -206,6 +206,9 @@ class Executor:
                 continue
             self._fired.add(key)
             draft.fired.append(key)
+            if timer.timer_id == RENEW_TIMER:
+                await self._mover.renew(timer.execution_id, draft)
+                continue
             event = TimerFired(at=now, timer_id=timer.timer_id)
             events.setdefault(timer.execution_id, []).append(event)
         if not self._busy and not draft.fired:

@@ -6,12 +6,12 @@ from typing import Any
 
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Plan
-from batuta.flow.inputs import visible_inputs
+from batuta.flow.inputs import secret_ids, visible_inputs
 from batuta.model import codec
 from batuta.model.ids import TaskId, TaskRunId
 from batuta.sdk.input import Input
 from batuta.server.executor.outputs import OutputTree
-from batuta.server.executor.secrets import Cipher, reveal
+from batuta.server.executor.secrets import Cipher, decrypt_inputs, reveal
 from batuta.server.executor.variables import execution_variables
 from batuta.store.rows import ParentLink
 
@@ -29,6 +29,7 @@ class Live:
         "items_saved",
         "link",
         "loaded",
+        "output_problem",
         "plan",
         "secrets",
         "states",
@@ -57,6 +58,8 @@ class Live:
         self.loaded: set[str] | None = None if fresh else set()
         """Tasks whose outputs are all in `trees`; None: those of every task."""
         self.items_saved: set[TaskRunId] = set()
+        self.output_problem: str | None = None
+        """Why the outputs of the flow could not be rendered; told to a parent that waits."""
         self.secrets: set[str] = set()
         """Texts that were decrypted for templates; masked in every log of the execution."""
         self.states: dict[str, dict[str | None, str]] | None = {} if keeps_states else None
@@ -72,7 +75,9 @@ class Live:
         if before is None or _header_differs(before, execution):
             self._header = execution_variables(self.plan, execution)
             if self.declared:
-                stored = reveal(execution.inputs, self.cipher, self.secrets)
+                stored = decrypt_inputs(
+                    execution.inputs, secret_ids(self.declared), self.cipher, found=self.secrets
+                )
                 self._header["inputs"] = visible_inputs(self.declared, stored)
         self._header_of = execution
         return self._header

@@ -26,14 +26,14 @@ from batuta.engine.commands import (
     SetTimer,
     StartChild,
 )
-from batuta.engine.events import AnyEvent, ChildEnded, KillRequested, Rendered
+from batuta.engine.events import AnyEvent, KillRequested, Rendered
 from batuta.engine.execution import TaskRun
 from batuta.engine.plan import Concurrency, Leaf
 from batuta.engine.step import step
 from batuta.expr import ExpressionError
 from batuta.flow.inputs import typed_output
 from batuta.model import codec
-from batuta.model.ids import TaskRunId
+from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.operations.services import Services
 from batuta.server.executor.children import Children
 from batuta.server.executor.draft import Draft
@@ -54,6 +54,8 @@ from batuta.store.rows import (
     SlotRequest,
 )
 
+RENEW_TIMER = "renew"
+"""The executor's own: an execution that was given up is created anew (01 §5.3)."""
 EVENTS_AT_ONCE = 512
 """One execution's share of a turn; what follows goes through its inbox, so that others get their turn."""
 
@@ -87,6 +89,10 @@ class Mover:
                 answer = await self._obey(live, command, draft)
                 if answer is not None:
                     queue.append(answer)
+
+    async def renew(self, execution_id: ExecutionId, draft: Draft) -> None:
+        """`RENEW_TIMER` fired."""
+        await self._children.renew(execution_id, draft)
 
     async def _record(self, live: Live, change: Change, draft: Draft) -> None:
         match change:
@@ -133,11 +139,11 @@ class Mover:
             case ReleaseSlot(held=held):
                 draft.slots.append(await self._slot_release(live, held=held))
             case NewExecution(due=due):
-                await self._children.renew(live, due, draft)
+                draft.set_timer(execution_id, RENEW_TIMER, due)
             case Announce(state=state):
                 draft.announced.append((live, state))
             case End():
-                self._end(live, draft)
+                await self._end(live, draft)
             case _:
                 assert_never(command)
         return None
@@ -204,6 +210,8 @@ class Mover:
                 }
         except (ExpressionError, ValueError) as error:
             problem = str(error)
+            if command.types is not None:
+                live.output_problem = problem
         return Rendered(
             at=self._services.clock.now(),
             request_id=command.request_id,
@@ -236,18 +244,11 @@ class Mover:
         latest = await self._services.plans.latest(live.plan.flow)
         return latest.plan.concurrency if latest is not None else None
 
-    def _end(self, live: Live, draft: Draft) -> None:
+    async def _end(self, live: Live, draft: Draft) -> None:
         execution = live.execution
         link = live.link
         if link is not None and link.wait:
-            event = ChildEnded(
-                at=self._services.clock.now(),
-                task_run_id=link.task_run_id,
-                execution_id=execution.id,
-                state=execution.state,
-                outputs=execution.outputs,
-                index=link.index,
-            )
+            event = await self._children.ended(live, link)
             draft.inbox.append(Mail(link.execution_id, event))
         for timer_id in live.timers:
             draft.set_timer(execution.id, timer_id, None)

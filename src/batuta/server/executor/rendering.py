@@ -44,9 +44,10 @@ class Rendering:
         variables: dict[str, Any] = {
             **self._surroundings.constants,
             **live.header_variables(),
-            "vars": execution.variables,
             "outputs": GuardedOutputs(live),
         }
+        if execution.variables:
+            variables["vars"] = execution.variables
         if live.states is not None:
             variables["tasks"] = live.task_states()
         if run is not None:

@@ -1,7 +1,10 @@
 """Encrypted values inside inputs and outputs, decrypted only for templates (01 §2.2, §3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Protocol
+
+from batuta.flow.inputs import get_nested, put_nested
 
 ENCRYPTED_TYPE = "io.kestra.datatype:aes_encrypted"
 
@@ -12,6 +15,24 @@ class Cipher(Protocol):
     def decrypt(self, text: str) -> str:
         """Raises `ValueError` for a text that this key did not encrypt."""
         ...
+
+
+def decrypt_inputs(
+    inputs: Mapping[str, Any],
+    secret_ids: Sequence[str],
+    cipher: Cipher | None,
+    *,
+    found: set[str],
+) -> Mapping[str, Any]:
+    """The inputs with those of type SECRET decrypted; the plain texts are added to `found`."""
+    result: Mapping[str, Any] = inputs
+    for name in secret_ids:
+        stored = get_nested(result, name)
+        if isinstance(stored, str):
+            copy = deepcopy(dict(result))
+            put_nested(copy, name, _decrypted(stored, cipher, found))
+            result = copy
+    return result
 
 
 def reveal(value: Any, cipher: Cipher | None, found: set[str]) -> Any:

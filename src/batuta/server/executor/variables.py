@@ -97,10 +97,7 @@ def _parents(
             return
         entry: dict[str, Any] = {}
         if parent.value is not None:
-            taskrun: dict[str, Any] = {"value": parent.value}
-            if parent.iteration is not None:
-                taskrun["iteration"] = parent.iteration
-            entry["taskrun"] = taskrun
+            entry["taskrun"] = {"value": parent.value}
         tree = trees.get(parent.task_id)
         outputs = tree.at(parent.path) if tree is not None else None
         if outputs:

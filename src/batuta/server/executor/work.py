@@ -6,6 +6,7 @@ attempt that was running is reported as lost.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
@@ -35,6 +36,9 @@ from batuta.server.worker.render import JobRenderer
 from batuta.server.worker.workplace import Workplace
 from batuta.store.rows import JobRow
 
+THREADS = 64
+"""Attempts that run in this process at once."""
+
 log = structlog.get_logger()
 
 
@@ -56,6 +60,7 @@ class Work:
         self.place: Workplace | None = None
         self.pool: WorkerPool | None = None
         """None: worker tasks run on threads of this process."""
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="task")
         self._kills: dict[TaskRunId, Callable[[], None]] = {}
         self.on_finished: Callable[[Job, JobFinished], None] = lambda _job, _finished: None
         self.deliver: Callable[[Local], None] = lambda _: None
@@ -187,7 +192,8 @@ class Work:
         loop = asyncio.new_event_loop()
         self._kills[run.id] = partial(_call, loop, attempt.kill)
         try:
-            finished = await asyncio.to_thread(loop.run_until_complete, attempt.run())
+            here = asyncio.get_running_loop()
+            finished = await here.run_in_executor(self._threads, _run_loop, loop, attempt)
         finally:
             loop.close()
         self.on_finished(job, finished)
@@ -207,6 +213,10 @@ class Work:
             attempt=row.attempt,
             state=State.FAILED,
         )
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop, attempt: Attempt) -> JobFinished:
+    return loop.run_until_complete(attempt.run())
 
 
 def _call(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
