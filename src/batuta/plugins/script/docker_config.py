@@ -14,7 +14,7 @@ from batuta.sdk.context import RunInfo
 _SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _PORT = re.compile(
-    r"(?:(?P<ip>[^:]+|\[[^\]]+\]):)?(?:(?P<host>\d+):)?(?P<port>\d+)(?:/(?P<protocol>tcp|udp|sctp))?"
+    r"(?:(?:(?P<ip>[^:\[\]]+|\[[^\]]+\]):)?(?P<host>\d*):)?(?P<port>\d+)(?:/(?P<protocol>tcp|udp|sctp))?"
 )
 _LABEL_CHARS = 63
 _HUB = "docker.io"
@@ -198,7 +198,7 @@ def _of_config(config: str | Mapping[str, Any], image: str) -> dict[str, str] | 
 
 def _of_auth(auth: str) -> dict[str, str]:
     try:
-        username, _, password = base64.b64decode(auth).decode().partition(":")
+        username, _, password = base64.b64decode(auth, validate=True).decode().partition(":")
     except ValueError as error:
         raise TaskError("`auth` is no Base64 text of `user:password`") from error
     return {"username": username, "password": password}
