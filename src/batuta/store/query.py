@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 import msgspec
+import regex  # type: ignore[import-untyped]
 
 from batuta.store.errors import QueryError
 
@@ -12,6 +13,9 @@ Row = TypeVar("Row")
 
 MAX_TOTAL = 100_000
 """A total is exact up to here; a greater number of matches is reported as this (09 §6)."""
+
+REGEX_SECONDS = 0.1
+"""The longest time that matching a pattern against one text may take."""
 
 LEVELS: Mapping[str, int] = {"TRACE": 0, "DEBUG": 1, "INFO": 2, "WARN": 3, "ERROR": 4}
 
@@ -175,7 +179,7 @@ FilterValue = (
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """One condition. IN and NOT_IN take a tuple, `labels` a tuple of pairs, all others one value.
+    """One condition. REGEX finds a pattern anywhere in a text; a pattern that takes too long is a `QueryError`. IN and NOT_IN take a tuple, `labels` a tuple of pairs, all others one value.
 
     NOT_EQUALS, NOT_IN and the like also hold for rows where the column is empty.
     """
@@ -224,7 +228,23 @@ def check_filter(condition: Filter, fields: Mapping[str, Kind]) -> Kind:
         raise QueryError(
             f"`{condition.field}` cannot be filtered with {condition.op}", field=condition.field
         )
+    if condition.op is Op.REGEX:
+        _check_pattern(condition)
     return kind
+
+
+def _check_pattern(condition: Filter) -> None:
+    try:
+        regex.compile(str(condition.value))
+    except regex.error as error:
+        raise QueryError(
+            f"`{condition.value}` is no regular expression: {error}", field=condition.field
+        ) from None
+
+
+def matches(pattern: str, text: str | None) -> bool:
+    """Whether the pattern is found in the text. Raises `TimeoutError` after REGEX_SECONDS."""
+    return text is not None and regex.search(pattern, text, timeout=REGEX_SECONDS) is not None
 
 
 def check_sort(sort: Sort, fields: Mapping[str, Kind]) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-import regex  # type: ignore[import-untyped]
 
 from batuta.model.label import Label, Labels
+from batuta.store.errors import QueryError
 from batuta.store.query import (
     LEVELS,
     MAX_TOTAL,
@@ -18,18 +18,18 @@ from batuta.store.query import (
     Sort,
     check_filter,
     check_sort,
+    matches,
     pairs,
     words,
 )
 
 Row = TypeVar("Row")
-REGEX_SECONDS = 0.1
 
 _TEXTS: Mapping[Op, Callable[[str, str], bool]] = {
     Op.STARTS_WITH: str.startswith,
     Op.ENDS_WITH: str.endswith,
     Op.CONTAINS: str.__contains__,
-    Op.REGEX: lambda place, value: bool(regex.search(value, place, timeout=REGEX_SECONDS)),
+    Op.REGEX: lambda place, value: matches(value, place),
     Op.PREFIX: lambda place, value: place == value or place.startswith(f"{value}."),
 }
 _COMPARISONS: Mapping[Op, Callable[[Any, Any], bool]] = {
@@ -62,14 +62,17 @@ class Resource(msgspec.Struct, Generic[Row], frozen=True):
 
     def matching(self, rows: Iterable[Row], filters: Sequence[Filter]) -> list[Row]:
         checked = [(condition, check_filter(condition, self.kinds)) for condition in filters]
-        return [
-            row
-            for row in rows
-            if all(
-                holds(self.read[condition.field](row), condition, kind)
-                for condition, kind in checked
-            )
-        ]
+        try:
+            return [
+                row
+                for row in rows
+                if all(
+                    holds(self.read[condition.field](row), condition, kind)
+                    for condition, kind in checked
+                )
+            ]
+        except TimeoutError:
+            raise QueryError("the regular expression takes too long", field="") from None
 
     def sorted(self, rows: list[Row], sorts: Sequence[Sort]) -> list[Row]:
         for sort in sorts:

@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import regex  # type: ignore[import-untyped]
-
-from batuta.store.errors import StoreUnavailableError
+from batuta.store.errors import QueryError, StoreUnavailableError
 from batuta.store.migration import load, pending
+from batuta.store.query import matches
 
 MIN_VERSION = (3, 35)
 BUSY_MILLISECONDS = 10_000
-REGEX_SECONDS = 0.1
 _STATEMENTS = 512
+_FUNCTION_FAILED = "user-defined function raised exception"
 _MIGRATIONS = (
     "CREATE TABLE IF NOT EXISTS migration"
     " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)"
@@ -62,7 +61,7 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
     else:
         connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
-    connection.create_function("regexp", 2, _matches, deterministic=True)
+    connection.create_function("regexp", 2, matches, deterministic=True)
     return connection
 
 
@@ -72,6 +71,8 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if _FUNCTION_FAILED in str(error):
+            raise QueryError("the regular expression takes too long", field="") from None
         raise StoreUnavailableError(_reason(error), location=str(path)) from error
 
 
@@ -89,10 +90,6 @@ def _reason(error: sqlite3.Error) -> str:
         case ["SQLITE", "BUSY"]:
             return f"another process keeps the file locked ({error})"
     return f"{error}"
-
-
-def _matches(pattern: str, value: str | None) -> bool:
-    return value is not None and regex.search(pattern, value, timeout=REGEX_SECONDS) is not None
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

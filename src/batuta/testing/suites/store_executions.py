@@ -180,6 +180,15 @@ async def unknown_fields_and_operators_are_refused(store: Store) -> None:
         await raises(QueryError, store.executions.search(Query(sort=[Sort(field)])))
 
 
+async def patterns_that_are_wrong_or_slow_are_refused(store: Store) -> None:
+    long = "a" * 5000 + "b"
+    await store.commit(starts(execution("e", kind=long)))
+    for pattern in ("(", "(a|a)*$|(a*)*c"):
+        query = Query(filters=[Filter("kind", Op.REGEX, pattern)])
+        await raises(QueryError, store.executions.search(query))
+    equal((await store.executions.search(Query())).total, 1)
+
+
 async def values_are_never_read_as_sql(store: Store) -> None:
     await store.commit(starts(execution("a")))
     evil = "x' OR '1'='1"
