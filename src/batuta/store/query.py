@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 import msgspec
-import regex  # type: ignore[import-untyped]
 
 from batuta.store.errors import QueryError
 
@@ -234,6 +233,8 @@ def check_filter(condition: Filter, fields: Mapping[str, Kind]) -> Kind:
 
 
 def _check_pattern(condition: Filter) -> None:
+    import regex  # type: ignore[import-untyped]
+
     try:
         regex.compile(str(condition.value))
     except regex.error as error:
@@ -244,6 +245,8 @@ def _check_pattern(condition: Filter) -> None:
 
 def matches(pattern: str, text: str | None) -> bool:
     """Whether the pattern is found in the text. Raises `TimeoutError` after REGEX_SECONDS."""
+    import regex
+
     return text is not None and regex.search(pattern, text, timeout=REGEX_SECONDS) is not None
 
 
