@@ -72,7 +72,9 @@ def try_read_yaml(text: str, *, literally: bool = False) -> YamlReading:
         except yaml.MarkedYAMLError as error:
             rewritten = repaired(source, error)
             if rewritten is None or rewritten == source:
-                return YamlReading(None, (*composer.problems, _earlier(_marked(error), fault)))
+                return YamlReading(
+                    None, (*composer.problems, _earlier(_marked(error, source), fault))
+                )
             source = rewritten
             continue
         if fault is not None and not composer.complete:
@@ -85,8 +87,17 @@ def _failed(message: str, line: int, column: int, *, code: str = "yaml") -> Yaml
     return YamlReading(None, (_problem(message, line, column, code=code),))
 
 
-def _problem(message: str, line: int, column: int, *, code: str = "yaml") -> Problem:
-    return Problem(code=code, message=message, severity=Severity.ERROR, line=line, column=column)
+def _problem(
+    message: str, line: int, column: int, *, code: str = "yaml", suggestion: str | None = None
+) -> Problem:
+    return Problem(
+        code=code,
+        message=message,
+        severity=Severity.ERROR,
+        line=line,
+        column=column,
+        suggestion=suggestion,
+    )
 
 
 def _fault_problem(fault: SourceFault) -> Problem:
@@ -99,11 +110,25 @@ def _earlier(problem: Problem, fault: SourceFault | None) -> Problem:
     return problem
 
 
-def _marked(error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
+_HINTS = (
+    ("mapping values are not allowed", "quote the text: it holds a colon and a blank"),
+    ("could not find expected ':'", "a colon, or the blank behind it, may be missing"),
+    ("did not find expected", "compare the indentation with the lines around"),
+    ("unexpected end of stream", "the quote that begins here may not be closed"),
+)
+
+
+def _marked(error: yaml.MarkedYAMLError, text: str) -> Problem:
+    mark: Any = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    parts = [part for part in (error.context, error.problem) if part]
-    return _problem("; ".join(parts), line, column)
+    message = "; ".join(part for part in (error.context, error.problem) if part)
+    hint = next((hint for words, hint in _HINTS if words in message), None)
+    if mark is not None and "cannot start any token" in message:
+        character = text[mark.index : mark.index + 1]
+        name = "\\t(TAB)" if character == "\t" else character
+        message = message.replace("found character", f"found character '{name}'")
+        hint = "use blanks for indentation" if character == "\t" else "quote the text"
+    return _problem(message, line, column, suggestion=hint)
 
 
 class _FatalError(Exception):
