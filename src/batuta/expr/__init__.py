@@ -5,7 +5,7 @@ functions and tests of `filters/`, `functions/` and `predicates`. Look-ups with 
 """
 
 from batuta.expr import filters, functions, predicates
-from batuta.expr.context import Context, LazyVars, Layered
+from batuta.expr.context import Context, Layered, LazyVars
 from batuta.expr.errors import (
     EvaluationError,
     ExpressionError,

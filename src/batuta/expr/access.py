@@ -29,7 +29,9 @@ def attribute(target: Value, key: Value, *, at: At, root: str | None) -> Value:
     return _member(target, java_text(key), at)
 
 
-def call_method(target: Value, name: str, arguments: list[Value], *, at: At, root: str | None) -> Value:
+def call_method(
+    target: Value, name: str, arguments: list[Value], *, at: At, root: str | None
+) -> Value:
     """`target.name(arguments)`; only methods, never keys."""
     if target is None:
         raise MissingVariableError(root if root is not None else name, at)
@@ -59,7 +61,9 @@ def _cast_key(target: Mapping[Value, Value], key: Value, at: At) -> Value:
     if first is None:
         raise RuntimeFaultError("a number cannot be the key of an empty map", at)
     if not is_number(first):
-        raise EvaluationError(f"type {class_name(first)} not supported for key {java_text(key)}", at)
+        raise EvaluationError(
+            f"type {class_name(first)} not supported for key {java_text(key)}", at
+        )
     return int(key) if isinstance(first, int) else float(key)
 
 
@@ -86,7 +90,8 @@ def _member(target: Value, name: str, at: At) -> Value:
 def _refuse(target: Value, name: str, at: At) -> None:
     if name.lower() in _REFUSED:
         raise EvaluationError(
-            f"For security reasons access to class/method: {class_name(target)}#{name} is denied", at
+            f"For security reasons access to class/method: {class_name(target)}#{name} is denied",
+            at,
         )
 
 

@@ -417,7 +417,10 @@ _SPECIAL: dict[str, Callable[[Expression, Expression, nodes.At], Expression]] = 
 
 def _ternary(node: nodes.Ternary, scope: Scope) -> Expression:
     condition = compile_expression(node.condition, scope)
-    then, otherwise = compile_expression(node.then, scope), compile_expression(node.otherwise, scope)
+    then, otherwise = (
+        compile_expression(node.then, scope),
+        compile_expression(node.otherwise, scope),
+    )
     at = node.at
 
     def ternary(s: State) -> Value:

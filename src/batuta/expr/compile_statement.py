@@ -209,7 +209,7 @@ def _holds(condition: Expression, s: State, at: At) -> bool:
     except LimitError:
         raise
     except ExpressionError as problem:
-        raise EvaluationError("Expected a Boolean in \"if\" statement", at) from problem
+        raise EvaluationError('Expected a Boolean in "if" statement', at) from problem
 
 
 def _set(node: nodes.Set, scope: Scope, _: Definitions) -> Statement:
@@ -307,7 +307,9 @@ def _macro(node: nodes.Macro, scope: Scope, found: Definitions) -> None:
 
 def _block(node: nodes.Block, scope: Scope, found: Definitions) -> Statement:
     body = compile_body(node.body, scope, found)
-    found.blocks[node.name] = compile_body(node.body, scope.with_writers(JAVA_PRINTED), Definitions())
+    found.blocks[node.name] = compile_body(
+        node.body, scope.with_writers(JAVA_PRINTED), Definitions()
+    )
 
     def write(s: State, out: Callable[[Value], None]) -> None:
         for statement in body:
@@ -343,9 +345,7 @@ def concatenated(values: list[Value]) -> Value:
     result = values[0]
     for value in values[1:]:
         if not (_is_scalar(result) and _is_scalar(value)):
-            raise RuntimeFaultError(
-                f"Cannot concat {class_name(result)} with {class_name(value)}"
-            )
+            raise RuntimeFaultError(f"Cannot concat {class_name(result)} with {class_name(value)}")
         result = java_text(result) + java_text(value)
     return result
 

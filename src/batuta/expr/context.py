@@ -81,7 +81,9 @@ class LazyVars(Mapping[str, Value]):
             return self._done[key]
         raw = self._raw[key]
         if key in self._open:
-            path = " -> ".join(f"vars.{name}" for name in [*self._open[self._open.index(key) :], key])
+            path = " -> ".join(
+                f"vars.{name}" for name in [*self._open[self._open.index(key) :], key]
+            )
             raise EvaluationError(f"Variables refer to each other in a circle: {path}")
         self._open.append(key)
         try:

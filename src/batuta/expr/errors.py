@@ -138,7 +138,9 @@ class MissingVariableError(ExpressionError):
 
     kind = "missing_variable"
 
-    def __init__(self, name: str, position: Position = None, *, known: Iterable[object] = ()) -> None:
+    def __init__(
+        self, name: str, position: Position = None, *, known: Iterable[object] = ()
+    ) -> None:
         super().__init__(f"Unable to find `{name}`", position)
         self.name = name
         self.nearest: tuple[str, ...] = ()

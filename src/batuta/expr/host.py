@@ -109,7 +109,7 @@ class NullHost:
     def random_port(self) -> int:
         return 49_152 + int.from_bytes(self.random_bytes(2), "big") % 16_384
 
-    def secret(self, key: str, *, namespace: str | None) -> str:  # noqa: ARG002 - part of Host
+    def secret(self, key: str, *, namespace: str | None) -> str:
         raise EvaluationError(f"Cannot find secret for key '{key}'.")
 
     def kv(self, key: str, *, namespace: str | None, error_on_missing: bool) -> Value:
@@ -119,16 +119,16 @@ class NullHost:
             )
         return None
 
-    def read(self, path: str, *, namespace: str | None) -> str:  # noqa: ARG002 - part of Host
+    def read(self, path: str, *, namespace: str | None) -> str:
         raise EvaluationError(f"Cannot read the file `{path}`: there are no files here.")
 
-    def file_exists(self, path: str, *, namespace: str | None) -> bool:  # noqa: ARG002 - part of Host
+    def file_exists(self, path: str, *, namespace: str | None) -> bool:
         return False
 
-    def file_size(self, path: str, *, namespace: str | None) -> int:  # noqa: ARG002 - part of Host
+    def file_size(self, path: str, *, namespace: str | None) -> int:
         raise EvaluationError(f"Cannot read the file `{path}`: there are no files here.")
 
-    def http(self, request: HttpRequest) -> Value:  # noqa: ARG002 - part of Host
+    def http(self, request: HttpRequest) -> Value:
         raise EvaluationError("Failed to execute HTTP request: there is no network here.")
 
     def error_logs(self) -> list[Value]:
@@ -136,7 +136,7 @@ class NullHost:
             "The 'errorLogs' function can only be used in the Worker as it access logs from the database."
         )
 
-    def parse_yaml(self, text: str) -> Value:  # noqa: ARG002 - part of Host
+    def parse_yaml(self, text: str) -> Value:
         raise ValueError("there is no YAML reader here")
 
 

@@ -224,7 +224,7 @@ def negated(value: Value) -> bool:
         return not truth(value)
     except RuntimeFaultError:
         raise EvaluationError(
-            f"Unsupported value type {class_name(value)}. Expected Boolean, String, Number in \"not\" operator"
+            f'Unsupported value type {class_name(value)}. Expected Boolean, String, Number in "not" operator'
         ) from None
 
 
@@ -283,7 +283,9 @@ def is_in(left: Value, right: Value) -> bool:
                 return True
         return False
     if is_collection(right):
-        return text in [_text_of_item(item) for item in right]  # all of them: null is refused anywhere
+        return text in [
+            _text_of_item(item) for item in right
+        ]  # all of them: null is refused anywhere
     return False
 
 
@@ -295,9 +297,7 @@ def _text_of_item(item: Value) -> str:
 
 # Ranges
 
-_RANGE_TYPES = (
-    "Arguments of range function must be of type Number or String with a length of 1"
-)
+_RANGE_TYPES = "Arguments of range function must be of type Number or String with a length of 1"
 
 
 def inclusive_range(start: Value, end: Value, increment: Value) -> list[Value]:
@@ -345,4 +345,3 @@ def list_without(items: list[Value], removed: Value) -> list[Value]:
         if java_equals(item, removed):
             return items[:index] + items[index + 1 :]
     return items
-

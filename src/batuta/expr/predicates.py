@@ -6,7 +6,9 @@ from batuta.expr.registry import TESTS
 from batuta.expr.values import KeySet, Value, is_collection, is_map, is_text
 
 
-@TESTS("defined", plain=True, catches_missing=True, template="{{ nothing is defined }}", result="false")
+@TESTS(
+    "defined", plain=True, catches_missing=True, template="{{ nothing is defined }}", result="false"
+)
 def defined(value: Value) -> bool:
     """There is a value, and it is not null."""
     return value is not None
@@ -32,7 +34,7 @@ def empty(value: Value) -> bool:
 def even(value: Value) -> bool:
     """An integer that can be halved."""
     if value is None:
-        raise EvaluationError("Can not pass null value to \"even\" test.")
+        raise EvaluationError('Can not pass null value to "even" test.')
     return _integer(value) % 2 == 0
 
 
@@ -40,7 +42,7 @@ def even(value: Value) -> bool:
 def odd(value: Value) -> bool:
     """An integer that is not even."""
     if value is None:
-        raise EvaluationError("Can not pass null value to \"odd\" test.")
+        raise EvaluationError('Can not pass null value to "odd" test.')
     return _integer(value) % 2 != 0
 
 

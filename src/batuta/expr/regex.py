@@ -55,16 +55,21 @@ def compile_java(pattern: str) -> "regex.Pattern[str]":
     if len(pattern) > _MAX_PATTERN:
         raise LimitError("The regular expression is too long")
     try:
-        return regex.compile(_Translator(pattern).run(), regex.VERSION1)
+        return regex.compile(translated(pattern), regex.VERSION1)
     except (regex.error, ValueError, OverflowError, RecursionError) as problem:
         raise RuntimeFaultError(f"Bad regular expression `{pattern}`: {problem}") from None
+
+
+def translated(pattern: str) -> str:
+    """Java's spelling, which is near to that of jq too, in the spelling of the engine. Raises `ValueError`."""
+    return _Translator(pattern).run()
 
 
 def java_split(text: str, pattern: str, limit: int) -> list[str]:
     """`String.split`: no empty first part from an empty match, trailing empty parts dropped for limit 0."""
     parts: list[str] = []
     position = 0
-    with _Deadline() as timeout:
+    with Deadline() as timeout:
         for match in compile_java(pattern).finditer(text, timeout=timeout):
             if 0 < limit <= len(parts) + 1:
                 break
@@ -89,7 +94,7 @@ def java_replace(text: str, pattern: str, replacement: str) -> str:
     pieces = _replacement(replacement, compiled)
     result: list[str] = []
     size, position = 0, 0
-    with _Deadline() as timeout:
+    with Deadline() as timeout:
         for match in compiled.finditer(text, timeout=timeout):
             inserted = "".join(
                 piece if isinstance(piece, str) else match.group(*piece) or "" for piece in pieces
@@ -104,11 +109,11 @@ def java_replace(text: str, pattern: str, replacement: str) -> str:
 
 
 def matches_whole(text: str, pattern: str) -> bool:
-    with _Deadline() as timeout:
+    with Deadline() as timeout:
         return compile_java(pattern).fullmatch(text, timeout=timeout) is not None
 
 
-class _Deadline:
+class Deadline:
     """Seconds for one use of a pattern; running out of them is an error of ours."""
 
     def __enter__(self) -> float:

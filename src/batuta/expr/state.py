@@ -58,7 +58,17 @@ class Meter:
 class State:
     """`local` holds what `set` and `for` have named; it lies over `variables`."""
 
-    __slots__ = ("blocks", "host", "local", "macros", "meter", "outer", "owned", "roots", "variables")
+    __slots__ = (
+        "blocks",
+        "host",
+        "local",
+        "macros",
+        "meter",
+        "outer",
+        "owned",
+        "roots",
+        "variables",
+    )
 
     def __init__(self, variables: Mapping[str, Value], host: Host, meter: Meter) -> None:
         self.variables = variables
@@ -142,8 +152,7 @@ class _Substitution:
         if not any(changed is not None for changed in items):
             return None
         return [
-            item if changed is None else changed
-            for item, changed in zip(value, items, strict=True)
+            item if changed is None else changed for item, changed in zip(value, items, strict=True)
         ]
 
 
@@ -151,4 +160,3 @@ def state_for(context: Context, meter: Meter | None = None) -> State:
     """A fresh state over a context."""
     host = context.host
     return State(context.variables, host, meter or Meter(host.settings.limits))
-

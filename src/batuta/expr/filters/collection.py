@@ -38,7 +38,9 @@ def chunk(value: Value, size: Value) -> Value:
     return [list(value[start : start + length]) for start in range(0, len(value), length)]
 
 
-@FILTERS("default", "default", catches_missing=True, template="{{ nothing | default('x') }}", result="x")
+@FILTERS(
+    "default", "default", catches_missing=True, template="{{ nothing | default('x') }}", result="x"
+)
 def default(value: Value, replacement: Value) -> Value:
     """The value, or a replacement if it is undefined, null, blank or empty."""
     if value is None:
@@ -124,7 +126,9 @@ def join(value: Value, separator: Value) -> Value:
     if separator is not None and not isinstance(separator, str):
         raise RuntimeFaultError(f"the separator must be a text, not {class_name(separator)}")
     if not isinstance(value, (list, tuple)):
-        raise EvaluationError("The 'join' filter expects that the input is either a collection or an array.")
+        raise EvaluationError(
+            "The 'join' filter expects that the input is either a collection or an array."
+        )
     return ("" if separator is None else str(separator)).join(map(java_text, value))
 
 
@@ -201,7 +205,9 @@ def _merge_into_list(value: Value, items: Value) -> Value:
     raise EvaluationError(_not_mergeable("a List", items))
 
 
-@FILTERS("reverse", plain=True, changes_list=True, template="{{ [1, 2, 3] | reverse }}", result="[3,2,1]")
+@FILTERS(
+    "reverse", plain=True, changes_list=True, template="{{ [1, 2, 3] | reverse }}", result="[3,2,1]"
+)
 def reverse(value: Value) -> Value:
     """A list from its end, in place."""
     if value is None:
@@ -217,7 +223,9 @@ def sort(value: Value) -> Value:
     return _sorted(value, name="sort")
 
 
-@FILTERS("rsort", plain=True, changes_list=True, template="{{ [3, 1, 2] | rsort }}", result="[3,2,1]")
+@FILTERS(
+    "rsort", plain=True, changes_list=True, template="{{ [3, 1, 2] | rsort }}", result="[3,2,1]"
+)
 def rsort(value: Value) -> Value:
     """A list in reverse order, in place."""
     return _sorted(value, name="rsort")
@@ -270,7 +278,9 @@ def slice_(value: Value, from_index: Value, to_index: Value) -> Value:
     if value is None:
         return None
     if not isinstance(value, (str, list, tuple)) or isinstance(value, KeySet):
-        raise EvaluationError(f"Slice filter can only be applied to String, List and arrays. Actual type was: {class_name(value)}")
+        raise EvaluationError(
+            f"Slice filter can only be applied to String, List and arrays. Actual type was: {class_name(value)}"
+        )
     size = units(value) if isinstance(value, str) else len(value)
     start = 0 if from_index is None else _index(from_index, "fromIndex")
     end = size if to_index is None else _index(to_index, "toIndex")

@@ -7,6 +7,7 @@ from batuta.expr.format.text import java_text
 from batuta.expr.format.yaml_text import yaml_text
 from batuta.expr.jq import JqError, run_jq
 from batuta.expr.registry import FILTERS
+from batuta.expr.state import State
 from batuta.expr.values import Value, class_name, to_plain
 
 _MAX_SHOWN = 2_000
@@ -39,10 +40,11 @@ def to_ion(value: Value) -> str:
 @FILTERS(
     "jq",
     "expression",
+    with_state=True,
     template="{{ [{'n': 1}, {'n': 2}] | jq('.[].n') }}",
     result="[1,2]",
 )
-def jq(value: Value, expression: Value) -> Value:
+def jq(s: State, value: Value, expression: Value) -> Value:
     """The results of a jq program, always as a list."""
     if expression is None:
         raise EvaluationError("The 'jq' filter expects an argument 'expression'.")
@@ -51,7 +53,8 @@ def jq(value: Value, expression: Value) -> Value:
     if not isinstance(expression, str):
         raise RuntimeFaultError(f"the jq program must be a text, not {class_name(expression)}")
     try:
-        return run_jq(str(expression), _document(value))
+        now = s.host.now().total_nanos() / 1_000_000_000
+        return run_jq(str(expression), _document(value), now=now)
     except JqError as problem:
         raise _unparsable(value) from problem
 

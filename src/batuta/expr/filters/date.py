@@ -141,9 +141,7 @@ def zone_of(s: State, name: Value) -> Zone:
     return s.host.settings.zone if name is None else find_zone(_text(name, "timeZone"))
 
 
-def written(
-    s: State, moment: ZonedDateTime, zone: Zone, *, pattern: Value, locale: Value
-) -> str:
+def written(s: State, moment: ZonedDateTime, zone: Zone, *, pattern: Value, locale: Value) -> str:
     """A moment in a zone by a format."""
     language = s.host.settings.locale if locale is None else _text(locale, "locale")
     find_locale(language)

@@ -83,7 +83,9 @@ def _digest(value: Value, algorithm: Callable[[bytes], "hashlib._Hash"]) -> Valu
     return algorithm(utf8(value)).hexdigest()
 
 
-@FILTERS("md5", plain=True, template="{{ 'hello' | md5 }}", result="5d41402abc4b2a76b9719d911017c592")
+@FILTERS(
+    "md5", plain=True, template="{{ 'hello' | md5 }}", result="5d41402abc4b2a76b9719d911017c592"
+)
 def md5(value: Value) -> Value:
     """MD5 of a text in hexadecimal digits."""
     return _digest(value, hashlib.md5)

@@ -185,7 +185,9 @@ def _suffixed_decimal(text: str) -> Value:
 
 def _lost(value: float, text: str) -> bool:
     """Too big, or rounded to zero."""
-    return isinf(value) or (value == 0 and any(char in "123456789" for char in text.split("e")[0].split("E")[0]))
+    return isinf(value) or (
+        value == 0 and any(char in "123456789" for char in text.split("e", maxsplit=1)[0].split("E", maxsplit=1)[0])
+    )
 
 
 def _plain_integer(text: str) -> Value:

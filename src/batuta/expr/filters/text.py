@@ -18,7 +18,9 @@ _MAX_INDENT = 10_000
 def needs_text(value: Value) -> str:
     """The text, or a raw error for anything else."""
     if not is_text(value):
-        raise RuntimeFaultError(f"class {class_name(value)} cannot be cast to class java.lang.String")
+        raise RuntimeFaultError(
+            f"class {class_name(value)} cannot be cast to class java.lang.String"
+        )
     return str(value)
 
 
@@ -55,7 +57,9 @@ def abbreviate(value: Value, length: Value) -> Value:
     return cut(text, 0, limit) if limit <= 3 else cut(text, 0, limit - 3) + "..."
 
 
-@FILTERS("capitalize", plain=True, template="{{ 'hello world' | capitalize }}", result="Hello world")
+@FILTERS(
+    "capitalize", plain=True, template="{{ 'hello world' | capitalize }}", result="Hello world"
+)
 def capitalize(value: Value) -> Value:
     """Turns the first character that is no space to title case."""
     if value is None:
@@ -126,7 +130,7 @@ def _given(value: Value) -> Value:
     return value
 
 
-@FILTERS("escapeChar", "type", template='{{ "it\'s" | escapeChar(\'shell\') }}', result="it'\\''s")
+@FILTERS("escapeChar", "type", template="{{ \"it's\" | escapeChar('shell') }}", result="it'\\''s")
 def escape_char(value: Value, kind: Value) -> Value:
     """Escapes quotes: `single`, `double` or `shell`."""
     if value is None:
@@ -136,10 +140,14 @@ def escape_char(value: Value, kind: Value) -> Value:
         raise EvaluationError(
             "The 'escapeChar' filter expects an argument 'type' of 'single', 'double' or 'shell'."
         )
-    return LeafMap(lambda leaf: None if leaf is None else java_text(leaf).replace(*pair)).apply(value)
+    return LeafMap(lambda leaf: None if leaf is None else java_text(leaf).replace(*pair)).apply(
+        value
+    )
 
 
-@FILTERS("replace", "replace_pairs", "regexp", template="{{ 'a-b' | replace({'-': '+'}) }}", result="a+b")
+@FILTERS(
+    "replace", "replace_pairs", "regexp", template="{{ 'a-b' | replace({'-': '+'}) }}", result="a+b"
+)
 def replace(value: Value, replace_pairs: Value, regexp: Value) -> Value:
     """Replaces parts of a text, literally or by regular expressions with `$1` references."""
     if value is None:
@@ -169,7 +177,9 @@ def _literally(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-@FILTERS("split", "delimiter", "limit", template="{{ 'a,b,c' | split(',', 2) }}", result='["a","b,c"]')
+@FILTERS(
+    "split", "delimiter", "limit", template="{{ 'a,b,c' | split(',', 2) }}", result='["a","b,c"]'
+)
 def split(value: Value, delimiter: Value, limit: Value) -> Value:
     """Splits a text by a regular expression into an array."""
     if value is None:
@@ -206,7 +216,9 @@ def _indented(value: Value, amount: Value, prefix: Value, *, name: str) -> Value
         raise EvaluationError(f"The '{name}' filter expects an integer as argument 'amount'.")
     count = _long(amount, "amount")
     if not 0 <= count <= _MAX_INDENT:
-        raise EvaluationError(f"The '{name}' filter expects a positive integer as argument 'amount'.")
+        raise EvaluationError(
+            f"The '{name}' filter expects a positive integer as argument 'amount'."
+        )
     text = java_text(value)
     if not text:
         return text
@@ -221,7 +233,9 @@ def _line_break(text: str) -> str:
     return next((mark for mark in ("\r\n", "\n\r", "\n", "\r") if mark in text), "\n")
 
 
-@FILTERS("slugify", plain=True, template="{{ 'Été à la_Plage!' | slugify }}", result="ete-a-la-plage")
+@FILTERS(
+    "slugify", plain=True, template="{{ 'Été à la_Plage!' | slugify }}", result="ete-a-la-plage"
+)
 def slugify(value: Value) -> Value:
     """Makes a text fit for URLs and file names."""
     if value is None:
@@ -234,7 +248,11 @@ def slugify(value: Value) -> Value:
 
 
 @FILTERS(
-    "substringBefore", "separator", required=("separator",), template="{{ 'a.b.c' | substringBefore('.') }}", result="a"
+    "substringBefore",
+    "separator",
+    required=("separator",),
+    template="{{ 'a.b.c' | substringBefore('.') }}",
+    result="a",
 )
 def substring_before(value: Value, separator: Value) -> Value:
     """What is before the first occurrence of a separator; the whole text if there is none."""
@@ -256,7 +274,11 @@ def substring_before_last(value: Value, separator: Value) -> Value:
 
 
 @FILTERS(
-    "substringAfter", "separator", required=("separator",), template="{{ 'a.b.c' | substringAfter('.') }}", result="b.c"
+    "substringAfter",
+    "separator",
+    required=("separator",),
+    template="{{ 'a.b.c' | substringAfter('.') }}",
+    result="b.c",
 )
 def substring_after(value: Value, separator: Value) -> Value:
     """What is after the first occurrence of a separator; nothing if there is none."""
@@ -285,5 +307,3 @@ def _parts(value: Value, separator: Value) -> tuple[Value, str | None]:
     if value is None:
         return None, None
     return java_text(value), None if separator is None else java_text(separator)
-
-

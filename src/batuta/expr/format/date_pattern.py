@@ -101,7 +101,9 @@ class _Reader:
             pad = count
             letter = self.pattern[self.index : self.index + 1]
             if not (letter.isascii() and letter.isalpha()) or letter == "p" or pad > _MAX_PAD:
-                raise ValueError(f"Pad letter 'p' must be followed by valid pad pattern: {self.pattern}")
+                raise ValueError(
+                    f"Pad letter 'p' must be followed by valid pad pattern: {self.pattern}"
+                )
             count = self._repeats(letter)
         allowed = _COUNTS.get(letter)
         if allowed is None and letter not in _LIMITS:

@@ -19,7 +19,9 @@ _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\
 _OFFSET = r"(?P<offset>[Zz]|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)"
 _REGION = r"(?:\[(?P<zone>[^\]]+)\])?"
 _ISO = re.compile(rf"{_DATE}(?:[Tt]{_TIME}(?:{_OFFSET}{_REGION})?)?", re.ASCII)
-_ISO_WEEK = re.compile(rf"(?P<year>\d{{4}})-W(?P<week>\d\d)-(?P<weekday>[1-7])(?:{_OFFSET})?", re.ASCII)
+_ISO_WEEK = re.compile(
+    rf"(?P<year>\d{{4}})-W(?P<week>\d\d)-(?P<weekday>[1-7])(?:{_OFFSET})?", re.ASCII
+)
 _ISO_ORDINAL = re.compile(rf"(?P<year>\d{{4}})-(?P<day_of_year>\d{{3}})(?:{_OFFSET})?", re.ASCII)
 _ISO_DATE = re.compile(rf"{_DATE}(?:{_OFFSET})?", re.ASCII)
 _RFC = re.compile(
@@ -60,7 +62,10 @@ def _resolve(fields: dict[str, str], locale: str, text: str) -> Moment:
     day = _date(fields, locale)
     if day is None:
         raise ValueError(f"Text '{text}' could not be parsed: no date in it")
-    if "day_name" in fields and _day_index(fields["day_name"], locale) != weekday(day.epoch_day) - 1:
+    if (
+        "day_name" in fields
+        and _day_index(fields["day_name"], locale) != weekday(day.epoch_day) - 1
+    ):
         raise ValueError(f"Text '{text}' could not be parsed: another day of the week")
     nano_of_day = _time(fields, locale)
     if nano_of_day is None:

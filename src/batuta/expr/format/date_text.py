@@ -32,7 +32,7 @@ _SHORT_NAMES = {
     "Europe/Istanbul": "TRT",
 }
 _DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTH_NAMES = tuple("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+_MONTH_NAMES = tuple(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
 _MJD_EPOCH = 40_587
 
 
@@ -150,7 +150,9 @@ class _Writer:
         if isinstance(element, Field):
             text = _FIELDS[element.letter](self, element.count)
             if element.pad and len(text) > element.pad:
-                raise ValueError(f"Cannot print as output of {len(text)} characters exceeds pad width")
+                raise ValueError(
+                    f"Cannot print as output of {len(text)} characters exceeds pad width"
+                )
             return text.rjust(element.pad)
         return self.write(element.elements)
 
@@ -334,7 +336,13 @@ class _Writer:
             return zone.id
         text = names.zone_name(zone.id, self.locale)
         daylight = zone.is_daylight_at(self.moment.instant.seconds)
-        return text.replace("Standard", "Daylight" if daylight and zone.id.startswith("America") else "Summer") if daylight else text
+        return (
+            text.replace(
+                "Standard", "Daylight" if daylight and zone.id.startswith("America") else "Summer"
+            )
+            if daylight
+            else text
+        )
 
 
 def _year(year: int, count: int) -> str:

@@ -270,7 +270,13 @@ class _Reader:
     def _named(self, word: str) -> Value:
         if word == "null" or word.startswith("null."):
             return None
-        known = {"true": True, "false": False, "nan": float("nan"), "+inf": float("inf"), "-inf": float("-inf")}
+        known = {
+            "true": True,
+            "false": False,
+            "nan": float("nan"),
+            "+inf": float("inf"),
+            "-inf": float("-inf"),
+        }
         if word in known:
             return known[word]
         return self._after_annotation(word)
@@ -298,5 +304,3 @@ def _read_number(text: str, exponent: str | None) -> Value:
     if "." in digits:
         return Decimal(digits if digits[-1] != "." else digits[:-1])
     return int(digits)
-
-

@@ -147,4 +147,3 @@ def read_json(text: str) -> Value:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return value
-

@@ -142,7 +142,7 @@ def _runs(places: str, body: str) -> tuple[int, int, int]:
     right = len(rest) - len(rest.rstrip("#"))
     required = len(rest) - right
     if "#" in rest[:required]:
-        raise ValueError(f'Unexpected \'0\' in pattern "{body}"')
+        raise ValueError(f"Unexpected '0' in pattern \"{body}\"")
     return left, required, right
 
 

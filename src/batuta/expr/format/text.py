@@ -15,7 +15,17 @@ from batuta.expr.errors import LimitError, RuntimeFaultError
 from batuta.expr.format.json_text import MAX_DEPTH, json_text
 from batuta.expr.format.number_text import decimal_text, double_text, float_text, plain_decimal
 from batuta.expr.temporal.python import from_python
-from batuta.expr.values import MAX_NODES, Array, BigInteger, Char, Entry, EnumName, Float, Long, Value
+from batuta.expr.values import (
+    MAX_NODES,
+    Array,
+    BigInteger,
+    Char,
+    Entry,
+    EnumName,
+    Float,
+    Long,
+    Value,
+)
 
 Writer = Callable[[Any], str]
 

@@ -9,11 +9,11 @@ from batuta.expr.format.text import java_text
 from batuta.expr.values import MAX_NODES, Value, is_number
 
 _MAX_DEPTH = 100
-_RESERVED = frozenset(
-    "null ~ true false yes no on off y n".split()
-)
+_RESERVED = frozenset(["null", "~", "true", "false", "yes", "no", "on", "off", "y", "n"])
 _INDICATORS = frozenset("-?:,[]{}#&*!|>'\"%@`")
-_SPECIAL_INSIDE = re.compile(r": |:$| #|[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]|\t")
+_SPECIAL_INSIDE = re.compile(
+    r": |:$| #|[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]|\t"
+)
 
 
 def yaml_text(value: Value) -> str:
@@ -81,7 +81,9 @@ class _Writer:
             self.add("[]\n")
         elif not isinstance(value, str):
             self.add(_other(value) + "\n")
-        elif "\n" in value and not _SPECIAL_INSIDE.search(value.replace("\n", "").replace(": ", "").replace(" #", "")):
+        elif "\n" in value and not _SPECIAL_INSIDE.search(
+            value.replace("\n", "").replace(": ", "").replace(" #", "")
+        ):
             self._block(str(value), indent)
         else:
             self.add(plain_or_quoted(str(value)) + "\n")
@@ -93,7 +95,7 @@ class _Writer:
             chomping = "+" if text.endswith("\n\n") or text == "\n" else ""
         hint = "2" if text[:1] in {" ", "\n"} else ""
         self.add(f"|{hint}{chomping}\n")
-        body = text[:-1] if text.endswith("\n") else text
+        body = text.removesuffix("\n")
         for line in body.split("\n"):
             self.add((" " * (indent + 2) + line if line else "") + "\n")
 

@@ -16,7 +16,13 @@ from batuta.expr.state import State
 from batuta.expr.values import LeafMap, Value, is_map
 
 
-@FUNCTIONS("block", "name", with_state=True, template="{% block b %}B{% endblock %}{{ block('b') }}", result="BB")
+@FUNCTIONS(
+    "block",
+    "name",
+    with_state=True,
+    template="{% block b %}B{% endblock %}{{ block('b') }}",
+    result="BB",
+)
 def block(s: State, name: Value) -> str:
     """Prints a block of the template again."""
     pieces: list[str] = []
@@ -35,7 +41,9 @@ def block(s: State, name: Value) -> str:
 )
 def parent() -> Value:
     """Fails: templates do not inherit from each other."""
-    raise EvaluationError("Can not use parent function if template does not extend another template.")
+    raise EvaluationError(
+        "Can not use parent function if template does not extend another template."
+    )
 
 
 @FUNCTIONS(
@@ -146,7 +154,9 @@ def variable(s: State, name: str) -> Value:
 def current_each_output(s: State, outputs: Value) -> Value:
     """The part of a task's outputs that belongs to the current turn of the loops around."""
     if not is_map(outputs):
-        raise EvaluationError("The 'currentEachOutput' function expects an argument 'outputs' with type map.")
+        raise EvaluationError(
+            "The 'currentEachOutput' function expects an argument 'outputs' with type map."
+        )
     return _walk(outputs, _turn_values(s))
 
 
@@ -191,7 +201,13 @@ def iteration_output(s: State, task_id: Value) -> Value:
     return _walk(outputs[task_id], _turn_values(s))
 
 
-@FUNCTIONS("tasksWithState", "state", with_state=True, template="{{ tasksWithState('FAILED') }}", result="[]")
+@FUNCTIONS(
+    "tasksWithState",
+    "state",
+    with_state=True,
+    template="{{ tasksWithState('FAILED') }}",
+    result="[]",
+)
 def tasks_with_state(s: State, state: Value) -> Value:
     """The tasks of the execution that are in a state."""
     if state is None:
@@ -243,12 +259,12 @@ def app_link(s: State, app_id: Value, base_url: Value) -> Value:
     """The address of an app, or of the execution if none is named, in the user interface."""
     base = base_url if isinstance(base_url, str) else s.host.settings.url
     if not base:
-        raise EvaluationError("The 'appLink' function needs the setting `kestra.url` or an argument 'baseUrl'.")
+        raise EvaluationError(
+            "The 'appLink' function needs the setting `kestra.url` or an argument 'baseUrl'."
+        )
     flow, execution = variable(s, "flow") or {}, variable(s, "execution") or {}
     tenant = flow.get("tenantId") or "main"
     root = f"{str(base).rstrip('/')}/ui/{tenant}"
     if app_id is not None:
         return f"{root}/apps/{java_text(app_id)}"
     return f"{root}/executions/{flow.get('namespace')}/{flow.get('id')}/{execution.get('id')}"
-
-

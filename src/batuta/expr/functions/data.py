@@ -21,7 +21,13 @@ def _parsed(text: Value, read: Callable[[str], Value], *, name: str, kind: str) 
         raise EvaluationError(f"Invalid {kind}: {problem}") from None
 
 
-@FUNCTIONS("fromJson", "json", required=("json",), template="{{ fromJson('{\"a\": [1, 2]}').a }}", result="[1,2]")
+@FUNCTIONS(
+    "fromJson",
+    "json",
+    required=("json",),
+    template="{{ fromJson('{\"a\": [1, 2]}').a }}",
+    result="[1,2]",
+)
 def from_json(text: Value) -> Value:
     """The value of a JSON text."""
     return _json(text, "fromJson")
@@ -39,7 +45,13 @@ def _json(text: Value, name: str) -> Value:
     return _parsed(text, read_json, name=name, kind="json")
 
 
-@FUNCTIONS("fromIon", "ion", required=("ion",), template="{{ fromIon('{title: \"Main\"}').title }}", result="Main")
+@FUNCTIONS(
+    "fromIon",
+    "ion",
+    required=("ion",),
+    template="{{ fromIon('{title: \"Main\"}').title }}",
+    result="Main",
+)
 def from_ion(text: Value) -> Value:
     """The value of an Ion text."""
     if text is None:

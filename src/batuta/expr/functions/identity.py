@@ -47,7 +47,9 @@ def ksuid(s: State) -> str:
     return "".join(reversed(digits))
 
 
-@FUNCTIONS("nanoId", "length", "alphabet", with_state=True, template="{{ nanoId(4, 'z') }}", result="zzzz")
+@FUNCTIONS(
+    "nanoId", "length", "alphabet", with_state=True, template="{{ nanoId(4, 'z') }}", result="zzzz"
+)
 def nano_id(s: State, length: Value, alphabet: Value) -> str:
     """Random text of a length from an alphabet."""
     count = int(length) if class_name(length) == "java.lang.Long" else _NANO_LENGTH
@@ -79,4 +81,6 @@ def now(s: State, *arguments: Value) -> str:
     """The current time as text, written like the filter `date` does."""
     pattern, time_zone, existing, locale = arguments
     zone = zone_of(s, time_zone)
-    return written(s, moment_of(s, s.host.now(), zone, existing), zone, pattern=pattern, locale=locale)
+    return written(
+        s, moment_of(s, s.host.now(), zone, existing), zone, pattern=pattern, locale=locale
+    )

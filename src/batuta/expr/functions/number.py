@@ -25,21 +25,30 @@ def _extreme(numbers: tuple[Value, ...], sign: int) -> Value:
         if number is None:
             continue
         if not is_number(number):
-            raise RuntimeFaultError(f"class {class_name(number)} cannot be cast to class java.lang.Number")
+            raise RuntimeFaultError(
+                f"class {class_name(number)} cannot be cast to class java.lang.Number"
+            )
         if best is None or (float(number) - float(best)) * sign > 0:
             best = number
     return best
 
 
 @FUNCTIONS(
-    "range", "start", "end", "increment", template="{{ range(1, 10, increment=4) }}", result="[1,5,9]"
+    "range",
+    "start",
+    "end",
+    "increment",
+    template="{{ range(1, 10, increment=4) }}",
+    result="[1,5,9]",
 )
 def range_(start: Value, end: Value, increment: Value) -> Value:
     """Numbers, or single characters, from a start to an end that is included."""
     return inclusive_range(start, end, increment)
 
 
-@FUNCTIONS("randomInt", "lower", "upper", with_state=True, template="{{ randomInt(5, 5) }}", result="5")
+@FUNCTIONS(
+    "randomInt", "lower", "upper", with_state=True, template="{{ randomInt(5, 5) }}", result="5"
+)
 def random_int(s: State, lower: Value, upper: Value) -> Value:
     """A random integer from `lower` up to, but without, `upper`."""
     low, high = _bound(lower, "lower"), _bound(upper, "upper")

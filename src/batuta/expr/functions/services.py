@@ -60,7 +60,9 @@ def secret(s: State, key: Value, namespace: Value, subkey: Value) -> str:
     try:
         entries = read_json(text)
     except ValueError:
-        raise EvaluationError(f"The secret '{java_text(key)}' is no JSON, so it has no sub-keys.") from None
+        raise EvaluationError(
+            f"The secret '{java_text(key)}' is no JSON, so it has no sub-keys."
+        ) from None
     name = java_text(subkey)
     if not isinstance(entries, dict) or name not in entries:
         raise EvaluationError(f"Cannot find secret sub-key '{name}' in secret '{java_text(key)}'.")

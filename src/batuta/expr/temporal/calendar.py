@@ -16,7 +16,9 @@ def month_length(year: int, month: int) -> int:
 
 def to_epoch_day(year: int, month: int, day: int) -> int:
     """Raises `ValueError` for a date that does not exist."""
-    if not (MIN_YEAR <= year <= MAX_YEAR and 1 <= month <= 12 and 1 <= day <= month_length(year, month)):
+    if not (
+        MIN_YEAR <= year <= MAX_YEAR and 1 <= month <= 12 and 1 <= day <= month_length(year, month)
+    ):
         raise ValueError(f"no such date: {year}-{month:02}-{day:02}")
     shifted = year - 1 if month <= 2 else year
     era, year_of_era = divmod(shifted, 400)

@@ -144,9 +144,7 @@ class ZonedDateTime(msgspec.Struct, frozen=True):
     def of(cls, instant: Instant, zone: Zone = UTC) -> "ZonedDateTime":
         offset = zone.offset_at(instant.seconds)
         days, seconds = divmod(instant.seconds + offset, DAY_SECONDS)
-        return cls(
-            LocalDateTime(LocalDate(days), seconds * NANOS + instant.nanos), offset, zone
-        )
+        return cls(LocalDateTime(LocalDate(days), seconds * NANOS + instant.nanos), offset, zone)
 
     @property
     def instant(self) -> Instant:
@@ -199,7 +197,9 @@ class Duration(msgspec.Struct, frozen=True, gc=False):
         whole, nanos = divmod(size, NANOS)
         hours, rest = divmod(whole, 3600)
         minutes, seconds = divmod(rest, 60)
-        text = "PT" + (f"{sign}{hours}H" if hours else "") + (f"{sign}{minutes}M" if minutes else "")
+        text = (
+            "PT" + (f"{sign}{hours}H" if hours else "") + (f"{sign}{minutes}M" if minutes else "")
+        )
         if seconds or nanos:
             decimals = f".{nanos:09}".rstrip("0") if nanos else ""
             text += f"{sign}{seconds}{decimals}S"

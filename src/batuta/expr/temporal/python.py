@@ -9,7 +9,9 @@ from batuta.expr.temporal.zone import zone_of
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def from_python(value: datetime | date | timedelta) -> Instant | ZonedDateTime | LocalDateTime | LocalDate | Duration:
+def from_python(
+    value: datetime | date | timedelta,
+) -> Instant | ZonedDateTime | LocalDateTime | LocalDate | Duration:
     """Aware in UTC: an instant. Aware elsewhere: zoned. Naive: local."""
     if isinstance(value, timedelta):
         return Duration.of_nanos(_micros(value) * 1_000)

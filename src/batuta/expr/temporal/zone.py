@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC as PYTHON_UTC
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -133,7 +133,7 @@ def zone_of(moment: datetime) -> Zone:
     info = moment.tzinfo
     if isinstance(info, ZoneInfo) and info.key:
         return Zone(info.key, info)
-    if info is timezone.utc:
+    if info is PYTHON_UTC:
         return UTC
     return fixed_zone(_seconds(moment.utcoffset()))
 
