@@ -62,7 +62,7 @@ def _may_write(target: Path, path: str, *, option: NamespaceFiles, ctx: RunConte
     if option.if_exists == "FAIL":
         raise TaskError(f"The file `{path}` already exists in the working directory")
     if option.if_exists == "WARN":
-        ctx.log.warn(f"The file `{path}` already exists in the working directory, it is kept")
+        ctx.log.warning(f"The file `{path}` already exists in the working directory, it is kept")
     return False
 
 
@@ -115,7 +115,9 @@ async def capture_output_files(patterns: Iterable[str] | None, ctx: RunContext) 
         return {}
     root = ctx.workdir.resolve()
     found = [path for path in regular_files(root) if any(matches(each, path) for each in wanted)]
-    return {path: await store_file(root, path, ctx) for path in found}
+    links_first = sorted(found, key=lambda path: not (root / path).is_symlink())
+    stored = {path: await store_file(root, path, ctx) for path in links_first}
+    return {path: stored[path] for path in found}
 
 
 def regular_files(root: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """`scripts.python.Script` and `scripts.python.Commands` (06 §3)."""
 
-import asyncio
 import os
 import re
 import shlex
@@ -18,10 +17,11 @@ from batuta.plugins.script.python_environment import (
     DEFAULT_VERSION,
     Interpreter,
     Requirements,
+    found_interpreter,
     libraries,
-    local_interpreter,
     managed_interpreter,
     private_environment,
+    this_interpreter,
 )
 from batuta.plugins.script.script import Prepared, ScriptTask, Texts, write_script
 from batuta.sdk import Lazy, Property, RunContext, TaskError
@@ -94,20 +94,15 @@ class PythonTask(ScriptTask):
         """The Python of this machine that runs the script; None in a container."""
         if place.is_container:
             return None
-        wanted = self.python_version or (_version_of(place.image) if place.is_fallback else None)
-        if wanted is None:
-            search_path = os.environ.get("PATH", os.defpath)
-            return await asyncio.to_thread(local_interpreter, search_path)
-        if not _VERSION.fullmatch(wanted):
-            raise TaskError(f"`{wanted}` is no version of Python such as 3.12")
-        try:
-            return await managed_interpreter(wanted)
-        except TaskError as error:
-            if self.python_version is not None:
-                raise
-            here = await asyncio.to_thread(local_interpreter, os.environ.get("PATH", os.defpath))
-            ctx.log.debug(f"Python {here.version} stands in for that of {place.image}: {error}")
-            return here
+        if self.python_version is not None:
+            if not _VERSION.fullmatch(self.python_version):
+                raise TaskError(f"`{self.python_version}` is no version of Python such as 3.12")
+            return await managed_interpreter(self.python_version)
+        wanted = _version_of(place.image) if place.is_fallback else None
+        found = None if wanted is None else await found_interpreter(wanted)
+        if wanted is not None and found is None:
+            ctx.log.debug(f"There is no Python {wanted} here, as the image {place.image} has it")
+        return found or await this_interpreter()
 
     async def _libraries(
         self,
@@ -118,7 +113,6 @@ class PythonTask(ScriptTask):
         ctx: RunContext,
     ) -> Path:
         begin = ctx.now()
-        local = await asyncio.to_thread(local_interpreter, os.environ.get("PATH", os.defpath))
         version = self.python_version or (interpreter.version if interpreter else None)
         if version is None:
             version = _version_of(place.image)
@@ -137,7 +131,7 @@ class PythonTask(ScriptTask):
         cached = self.dependency_cache_enabled
         folder, was_there = await libraries(
             requirements,
-            interpreter or local,
+            interpreter or await this_interpreter(),
             root=ctx.cache_dir if cached else ctx.workdir / LIBRARY_FOLDER,
             cached=cached,
         )

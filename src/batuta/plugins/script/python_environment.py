@@ -13,9 +13,10 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,9 +26,9 @@ from batuta.sdk import TaskError
 
 DEFAULT_VERSION = "3.13"
 _READY = ".ready"
-_INSTALL_SECONDS = 3600
+_ASK_SECONDS = 60
+_LOCK_SECONDS = 0.05
 _SHOWN_CHARS = 4000
-_SHIM_BYTES = 1024
 
 
 class Interpreter(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ def local_interpreter(search_path: str) -> Interpreter:
         capture_output=True,
         text=True,
         check=False,
-        timeout=_INSTALL_SECONDS,
+        timeout=_ASK_SECONDS,
     )
     lines = answer.stdout.splitlines()
     if answer.returncode != 0 or len(lines) != 2:  # noqa: PLR2004 - path and version
@@ -103,33 +104,39 @@ def find_uv() -> str | None:
 
 async def managed_interpreter(version: str) -> Interpreter:
     """The Python of a wanted version, found or fetched by uv. Raises `TaskError`."""
-    return await asyncio.to_thread(_managed_interpreter, version)
-
-
-@lru_cache(maxsize=64)
-def _managed_interpreter(version: str) -> Interpreter:
-    local = local_interpreter(os.environ.get("PATH", ""))
-    if local.version == version:
-        return local
+    found = await found_interpreter(version)
+    if found is not None:
+        return found
     uv = find_uv()
     if uv is None:
-        raise TaskError(
-            f"Python {version} was asked for, {local.version} is here, and there is no uv to fetch it"
-        )
-    found = _uv(uv, ["python", "find", version])
-    if found is None:
-        _run([uv, "python", "install", version], what=f"Python {version} cannot be installed")
-        found = _uv(uv, ["python", "find", version])
+        raise TaskError(f"Python {version} is not on this machine, and there is no uv to fetch it")
+    await _run([uv, "python", "install", version], what=f"Python {version} cannot be installed")
+    found = await found_interpreter(version)
     if found is None:
         raise TaskError(f"Python {version} cannot be found after it was installed")
-    return Interpreter(found, ".".join(version.split(".")[:2]))
+    return found
 
 
-def _uv(uv: str, arguments: Sequence[str]) -> str | None:
-    answer = subprocess.run(  # noqa: S603 - uv with our own arguments
-        [uv, *arguments], capture_output=True, text=True, check=False, timeout=_INSTALL_SECONDS
-    )
-    return answer.stdout.strip() if answer.returncode == 0 else None
+async def found_interpreter(version: str) -> Interpreter | None:
+    """The Python of a wanted version, where this machine has it."""
+    here = await this_interpreter()
+    if here.version == version:
+        return here
+    uv = find_uv()
+    if uv is None:
+        return None
+    try:
+        path = await _run(
+            [uv, "python", "find", "--no-python-downloads", version], what="No Python"
+        )
+    except TaskError:
+        return None
+    return Interpreter(path.strip(), ".".join(version.split(".")[:2]))
+
+
+async def this_interpreter() -> Interpreter:
+    """What `python` means to the worker."""
+    return await asyncio.to_thread(local_interpreter, os.environ.get("PATH", os.defpath))
 
 
 async def libraries(
@@ -141,45 +148,56 @@ async def libraries(
     """
     folder = root / "python" / f"lib-{requirements.key}" if cached else root
 
-    def install(target: Path) -> None:
-        _install(requirements, interpreter, target)
+    async def install() -> None:
+        await _install(requirements, interpreter, folder)
 
-    return folder, await asyncio.to_thread(_once, folder, install)
+    return folder, await _once(folder, install)
 
 
 async def private_environment(interpreter: Interpreter, *, purpose: str, root: Path) -> Path:
-    """A virtual environment with pip and nothing else; runs with the same `purpose` share it. Raises `TaskError`."""
+    """A virtual environment without packages; runs with the same `purpose` share it. Raises `TaskError`.
+
+    `purpose` is what will be installed into it; only then there is pip.
+    """
     key = hashlib.sha256(f"{interpreter.path}\n{interpreter.version}\n{purpose}".encode())
     folder = root / "python" / f"venv-{key.hexdigest()[:32]}"
 
-    def make(target: Path) -> None:
-        _run(
-            [interpreter.path, "-m", "venv", *([] if purpose else ["--without-pip"]), str(target)],
+    async def make() -> None:
+        await _run(
+            [interpreter.path, "-m", "venv", *([] if purpose else ["--without-pip"]), str(folder)],
             what="The private Python environment cannot be made",
         )
 
-    await asyncio.to_thread(_once, folder, make)
+    await _once(folder, make)
     return folder
 
 
-def _once(folder: Path, make: Callable[[Path], None]) -> bool:
+async def _once(folder: Path, make: Callable[[], Awaitable[None]]) -> bool:
     """Make the folder unless it is ready; whether it was. Others that want it wait."""
     ready = folder / _READY
     if ready.exists():
         return True
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while not _try_lock(lock.fileno()):  # noqa: ASYNC110 - another process holds it
+            await asyncio.sleep(_LOCK_SECONDS)
         if ready.exists():
             return True
-        if folder.exists():
-            shutil.rmtree(folder)
-        make(folder)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await make()
         ready.touch()
     return False
 
 
-def _install(requirements: Requirements, interpreter: Interpreter, target: Path) -> None:
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _install(requirements: Requirements, interpreter: Interpreter, target: Path) -> None:
     uv = None if requirements.pip else find_uv()
     if uv is None:
         command = [interpreter.path, "-m", "pip", "install", "--quiet", "--target", str(target)]
@@ -191,12 +209,12 @@ def _install(requirements: Requirements, interpreter: Interpreter, target: Path)
         if requirements.platform is not None:
             command += ["--python-platform", requirements.platform]
         env = _uv_environment()
-    _run(
+    await _run(
         [*command, *requirements.packages],
         what=f"The dependencies {', '.join(requirements.packages)} cannot be installed",
         env=env,
     )
-    target.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(target.mkdir, parents=True, exist_ok=True)
 
 
 def _uv_environment() -> Mapping[str, str]:
@@ -213,19 +231,26 @@ def _uv_environment() -> Mapping[str, str]:
     return env
 
 
-def _run(command: Sequence[str], *, what: str, env: Mapping[str, str] | None = None) -> None:
-    """Raises `TaskError` with the end of what the program said."""
+async def _run(command: Sequence[str], *, what: str, env: Mapping[str, str] | None = None) -> str:
+    """What the program wrote. Raises `TaskError` with the end of its complaints; ends it when cancelled."""
     try:
-        answer = subprocess.run(  # noqa: S603 - arguments are a list, requirements are no options
-            list(command),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_INSTALL_SECONDS,
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=env,
+            start_new_session=True,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise TaskError(f"{what}: {error}") from error
-    if answer.returncode != 0:
-        said = (answer.stderr or answer.stdout).strip()[-_SHOWN_CHARS:]
+    try:
+        out, err = await process.communicate()
+    except asyncio.CancelledError:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        raise
+    if process.returncode != 0:
+        said = (err or out).decode(errors="replace").strip()[-_SHOWN_CHARS:]
         raise TaskError(f"{what}: {said}")
+    return out.decode(errors="replace")
