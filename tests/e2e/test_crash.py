@@ -116,7 +116,7 @@ def is_alive(pid: int) -> bool:
 
 def test_a_paused_execution_waits_through_a_restart(own_server: Server) -> None:
     source = """\
-id: pause
+id: waiting
 namespace: crash
 tasks:
   - {id: wait, type: io.kestra.plugin.core.flow.Pause, pauseDuration: PT2S}

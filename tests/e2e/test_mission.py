@@ -39,7 +39,7 @@ EXPECTED = {
     "return_value": Expected(messages={"log_output": "The year is 2021"}),
     "extract_data": Expected(states={"extract_data": "SUCCESS"}),
     "download": Expected(states={"download": "SUCCESS"}),
-    "fetch_dockerhub_pulls": Expected(messages={"log_output": "Docker pulls: 123456789"}),
+    "fetch_dockerhub_pulls": Expected(messages={"log_pulls": "Docker pulls: 123456789"}),
     "gcp_setup_kv": Expected(states={"set_dataset": "SUCCESS"}),
     "getting_started_pipeline": Expected(states={"query": "SUCCESS"}),
     # The text loads a packed file with fewer columns than the table: PostgreSQL refuses it, as it would anywhere.
@@ -84,7 +84,7 @@ def test_block_runs(name: str | None, server: Server, hosts: str, database: Post
         pytest.skip(f"the mission's texts are not on this machine ({MISSION.name})")
     source = at_home(whole_flow(name), hosts=hosts, database=database.address)
     if "namespaceFiles" in source:
-        upload(server, "zoomcamp", "main.py", b"import requests\nprint(requests.__name__)\n")
+        upload(server, "zoomcamp", "main.py", "import requests\nprint(requests.__name__)\n")
     execution = server.run(source, seconds=80)
     expected = EXPECTED.get(first_id(BLOCKS[name]), Expected())
     messages = server.messages(execution["id"])
@@ -94,14 +94,23 @@ def test_block_runs(name: str | None, server: Server, hosts: str, database: Post
         assert text in server.messages(execution["id"], task_id)
 
 
-def upload(server: Server, namespace: str, path: str, content: bytes) -> None:
-    answer = server.request(
-        "POST",
-        f"/namespaces/{namespace}/files",
-        params={"path": f"/{path}"},
-        files={"fileContent": (path, content)},
-    )
-    assert answer.status_code == 200, answer.text
+def upload(server: Server, namespace: str, path: str, content: str) -> None:
+    """Put a namespace file there, by the tasks made for it."""
+    source = f"""\
+id: upload
+namespace: {namespace}
+inputs: [{{id: content, type: STRING}}]
+tasks:
+  - id: write
+    type: io.kestra.plugin.core.storage.Write
+    content: "{{{{ inputs.content }}}}"
+  - id: put
+    type: io.kestra.plugin.core.namespace.UploadFiles
+    namespace: {namespace}
+    filesMap: {{{path}: "{{{{ outputs.write.uri }}}}"}}
+"""
+    execution = server.run(source, {"content": content})
+    assert execution["state"]["current"] == "SUCCESS", server.messages(execution["id"])
 
 
 @pytest.mark.skipif(not BLOCKS, reason="the mission's texts are not on this machine")
