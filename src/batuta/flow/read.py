@@ -20,6 +20,8 @@ from batuta.sdk.facts import object_facts
 from batuta.sdk.registry import Registry
 
 FLOW_CLASS = "io.kestra.core.models.flows.FlowWithSource"
+MAX_NODES = 10_000
+"""Of texts, lists and maps in a source."""
 _CATALOGUE_BLOCK = "extend"
 _OLD_DEFAULTS = "taskDefaults"
 FlowExists = Callable[[str, str], bool]
@@ -73,7 +75,7 @@ def read_flow(
     `defaults` are those of the installation, the most important first. Not `strict`: unknown properties are ignored
     with a warning. `exists` tells whether a flow is stored; without it, calls of unknown flows are not reported.
     """
-    reading = try_read_yaml(source)
+    reading = try_read_yaml(source, max_nodes=MAX_NODES)
     tree = reading.tree
     if tree is None:
         return Reading(flow=None, problems=_illegal(reading.problems))
@@ -102,7 +104,7 @@ def read_flow(
 
 def read_part(source: str, registry: Registry, *, kind: str) -> Reading:
     """Check a task or trigger alone (`kind`); `flow` stays None."""
-    reading = try_read_yaml(source)
+    reading = try_read_yaml(source, max_nodes=MAX_NODES)
     tree = reading.tree
     if tree is None or reading.problems:
         return Reading(flow=None, problems=_illegal(reading.problems), tree=tree)

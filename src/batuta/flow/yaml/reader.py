@@ -1,5 +1,6 @@
 """Reads the first document of a text into a `Tree`, or says everything that is wrong with it (01 §1.6.1)."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -54,8 +55,13 @@ def read_yaml_literally(text: str) -> Any:
     return reading.tree.value
 
 
-def try_read_yaml(text: str, *, literally: bool = False) -> YamlReading:
-    """As `read_yaml`; the tree is given too where only duplicates, aliases and merge keys are at fault."""
+def try_read_yaml(
+    text: str, *, literally: bool = False, max_nodes: int | None = None
+) -> YamlReading:
+    """As `read_yaml`; the tree is given too where only duplicates, aliases and merge keys are at fault.
+
+    A document of more than `max_nodes` texts, lists and maps is refused.
+    """
     if len(text) > MAX_BYTES or len(text.encode(errors="replace")) > MAX_BYTES:
         return _failed(
             f"The source is longer than {MAX_BYTES} bytes (1 MiB)", 1, 1, code="too-long"
@@ -64,7 +70,7 @@ def try_read_yaml(text: str, *, literally: bool = False) -> YamlReading:
     fault = find_fault(text)
     source = text if fault is None else text[: fault.offset]
     for _ in range(MAX_REPAIRS):
-        composer = _LiteralComposer(source) if literally else _Composer(source)
+        composer = (_LiteralComposer if literally else _Composer)(source, max_nodes)
         try:
             root = composer.document()
         except _FatalError as error:
@@ -140,7 +146,8 @@ class _FatalError(Exception):
 class _Composer:
     """Turns parser events into nodes and collects the problems that do not stop the reading."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, max_nodes: int | None) -> None:
+        self._max_nodes = sys.maxsize if max_nodes is None else max_nodes
         # libyaml drops a byte order mark at the start of any line; inside a document it is a letter (01 §1.6.1).
         self._has_mark = "\ufeff" in text
         self._text = text.replace("\ufeff", _MARK_STAND_IN) if self._has_mark else text
@@ -185,10 +192,19 @@ class _Composer:
                     code="too-deep",
                 )
             return self._collection(event, depth + 1)
-        self._nodes += 1
+        self._count(event)
         if event.anchor is not None:
             self._anchors[event.anchor], self._sizes[event.anchor] = node, 1
         return node
+
+    def _count(self, event: Any) -> None:
+        self._nodes += 1
+        if self._nodes > self._max_nodes:
+            raise _FatalError(
+                f"The document has more than {self._max_nodes} texts, lists and maps",
+                event.start_mark,
+                code="too-many-nodes",
+            )
 
     def _scalar(self, event: Any) -> Node:
         mark = event.start_mark
@@ -215,7 +231,7 @@ class _Composer:
         is_map = isinstance(event, yaml.MappingStartEvent)
         node: MapNode | ListNode = (MapNode if is_map else ListNode)(mark.line + 1, mark.column + 1)
         node.start, node.flow = mark.index, bool(event.flow_style)
-        self._nodes += 1
+        self._count(event)
         if anchor is not None:
             self._open.add(anchor)
             self._anchors.pop(anchor, None)

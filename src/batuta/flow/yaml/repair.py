@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-MAX_REPAIRS = 64
+MAX_REPAIRS = 16
 
 _NAME = re.compile(r"[^\s:,\]}]+")
 _REFUSED_IN_NAME = frozenset("./*&[{")
