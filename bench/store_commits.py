@@ -22,7 +22,7 @@ from batuta.model.instant import Instant
 from batuta.model.label import Label
 from batuta.model.state import History, State
 from batuta.store.contract import Store
-from batuta.store.rows import ExecutionRow, LogRow, Mail, OutputRow, TaskRunRow, Turn
+from batuta.store.rows import Committed, ExecutionRow, LogRow, Mail, OutputRow, TaskRunRow, Turn
 from batuta.store.sqlite import SqliteStore
 
 FLOW = FlowKey("main", "company.team", "bench")
@@ -96,13 +96,27 @@ def ended(start: Turn, event: int, at: int) -> Turn:
     )
 
 
-async def caller(store: Store, first: int, *, until: float, latencies: list[float]) -> None:
+class Inbox:
+    """Ids of the events that wait, by execution."""
+
+    def __init__(self, store: Store) -> None:
+        self.ids: dict[str, int] = {}
+        store.changes(self.hear)
+
+    def hear(self, committed: Committed) -> None:
+        self.ids |= {row.execution_id: row.id for row in committed.inbox}
+
+
+async def caller(
+    store: Store, inbox: Inbox, *, first: int, until: float, latencies: list[float]
+) -> None:
     number = first
     while time.perf_counter() < until:
         began = time.perf_counter()
         start = created(number, 1_700_000_000_000_000 + number)
         await store.commit(start)
-        await store.commit(ended(start, number, 1_700_000_000_001_000 + number))
+        event = inbox.ids.pop(start.created[0].execution.id)
+        await store.commit(ended(start, event, 1_700_000_000_001_000 + number))
         latencies.append(time.perf_counter() - began)
         number += 1
 
@@ -111,11 +125,18 @@ async def measure(callers: int, seconds: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         store = await SqliteStore.open(Path(folder) / "bench.db")
         await store.queues.acquire_partitions("bench", now=Instant(0), ttl=1 << 60)
+        inbox = Inbox(store)
         latencies: list[float] = []
         cpu, wall = time.process_time(), time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for number in range(callers):
-                work = caller(store, number * 10_000_000, until=wall + seconds, latencies=latencies)
+                work = caller(
+                    store,
+                    inbox,
+                    first=number * 10_000_000,
+                    until=wall + seconds,
+                    latencies=latencies,
+                )
                 group.create_task(work)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         await store.close()

@@ -42,6 +42,15 @@ def friendly_id(entropy: bytes) -> str:
     return "".join(reversed(digits))
 
 
+def timed_id(at: int, entropy: bytes) -> str:
+    """As `friendly_id` for 10 bytes of entropy, but an id made in a later millisecond sorts after.
+
+    For executions: the keys of most rows begin with their id, and tables that grow at the end stay fast (09 §6).
+    """
+    milliseconds = (at // 1000).to_bytes(6, "big")
+    return friendly_id(milliseconds + entropy[:10])
+
+
 def derived_id(root: str, ordinal: int) -> TaskRunId:
     """The id of the `ordinal`-th thing made inside `root`; the same arguments give the same id."""
     return TaskRunId(

@@ -136,10 +136,15 @@ async def test_callers_that_wait_together_share_a_transaction(tmp_path):
 
 async def test_a_value_that_is_no_json_fails_its_own_caller_only(tmp_path):
     store = await SqliteStore.open(tmp_path / "batuta.db")
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
     bad = execution("bad", inputs={"x": object()})
     results = await asyncio.gather(
         store.commit(starts(execution("a"))),
         store.commit(starts(bad)),
+        store.commit(starts(execution("deep", inputs={"x": deep}))),
+        store.commit(starts(execution("long", revision=2**70))),
         store.commit(starts(execution("a"))),
         store.commit(starts(execution("b"))),
         return_exceptions=True,
@@ -147,6 +152,8 @@ async def test_a_value_that_is_no_json_fails_its_own_caller_only(tmp_path):
     assert [type(result) for result in results] == [
         type(None),
         TypeError,
+        RecursionError,
+        OverflowError,
         ConflictError,
         type(None),
     ]

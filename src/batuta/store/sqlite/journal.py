@@ -18,7 +18,12 @@ class SqliteJournal:
         self._database = database
 
     async def append(self, logs: Sequence[LogRow], metrics: Sequence[MetricRow] = ()) -> None:
-        await self._database.write(lambda transaction: append_journal(transaction, logs, metrics))
+        def work(transaction: Transaction) -> None:
+            count = len(logs) + len(metrics)
+            if count:
+                append_journal(transaction, logs, metrics, first=transaction.take_ids(count))
+
+        await self._database.write(work)
 
     async def logs(self, query: Query) -> Page[LogRow]:
         return await self._database.page(sql.LOG_SEARCH, query, decode=read_log)

@@ -78,9 +78,9 @@ class TurnBatch:
         self._check_fences()
         self._write_executions()
         self._write_runs()
-        self._write_queues()
         self._write_triggers()
-        self._write_journal()
+        self._write_numbered()
+        self._write_queues()
         self._clear()
 
     def _add_fences(self, turn: Turn) -> None:
@@ -176,25 +176,32 @@ class TurnBatch:
         bulk(sql.OUTPUT_PUT, [*map(record.output_record, self._outputs.values())])
         self._feed.task_runs += self._runs.values()
 
-    def _write_queues(self) -> None:
+    def _write_numbered(self) -> None:
         bulk, feed = self._transaction.bulk, self._feed
-        first = self._first_id(len(self._jobs) + len(self._inbox))
+        sizes = [len(self._jobs), len(self._inbox), len(self._logs) + len(self._metrics)]
+        if not any(sizes):
+            return
+        first = self._transaction.take_ids(sum(sizes))
         jobs = [_numbered_job(row, first + number) for number, row in enumerate(self._jobs)]
         first += len(jobs)
         inbox = [
             InboxRow(first + number, row.partition, row.execution_id, row.event)
             for number, row in enumerate(self._inbox)
         ]
-        timers = [row for row in self._timers.values() if row is not None]
         bulk(sql.JOB_INSERT, [*map(record.job_record, jobs)])
         bulk(sql.INBOX_INSERT, [*map(record.inbox_record, inbox)])
+        append_journal(self._transaction, self._logs, self._metrics, first=first + len(inbox))
+        feed.jobs += jobs
+        feed.inbox += inbox
+
+    def _write_queues(self) -> None:
+        bulk = self._transaction.bulk
+        timers = [row for row in self._timers.values() if row is not None]
         bulk(sql.INBOX_DELETE, self._inbox_done)
         bulk(sql.JOB_DELETE, self._jobs_done)
         bulk(sql.TIMER_PUT, [*map(record.timer_record, timers)])
         bulk(sql.TIMER_CLEAR, [key for key, row in self._timers.items() if row is None])
-        feed.jobs += jobs
-        feed.inbox += inbox
-        feed.timers += timers
+        self._feed.timers += timers
 
     def _write_triggers(self) -> None:
         self._transaction.bulk(sql.FIRE_INSERT, [*map(record.fire_record, self._fires)])
@@ -202,20 +209,11 @@ class TurnBatch:
         self._transaction.bulk(sql.TRIGGER_PUT, [*map(record.trigger_record, triggers)])
         self._feed.triggers += triggers
 
-    def _write_journal(self) -> None:
-        append_journal(self._transaction, self._logs, self._metrics)
-
-    def _first_id(self, count: int) -> int:
-        return self._transaction.take_ids(count) if count else 0
-
 
 def append_journal(
-    transaction: Transaction, logs: Sequence[LogRow], metrics: Sequence[MetricRow]
+    transaction: Transaction, logs: Sequence[LogRow], metrics: Sequence[MetricRow], *, first: int
 ) -> None:
-    count = len(logs) + len(metrics)
-    if not count:
-        return
-    first = transaction.take_ids(count)
+    """With ids from `first` on, logs before metrics."""
     transaction.bulk(
         sql.LOG_INSERT, [record.log_record(row, first + number) for number, row in enumerate(logs)]
     )
@@ -224,7 +222,8 @@ def append_journal(
         sql.METRIC_INSERT,
         [record.metric_record(row, after + number) for number, row in enumerate(metrics)],
     )
-    transaction.feed.add_logs(logs, first)
+    if logs:
+        transaction.feed.add_logs(logs, first)
 
 
 def _numbered_job(row: JobRow, id_: int) -> JobRow:

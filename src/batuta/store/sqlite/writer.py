@@ -98,10 +98,10 @@ class Writer:
             with explained(self._path):
                 try:
                     feed = self._together(batch)
-                except (StoreError, sqlite3.Error, ValueError, TypeError, KeyError):
+                except Exception:  # whatever a caller's rows may raise, the others are written
                     self._rollback()
                     feed = self._apart(batch)
-        except StoreError as error:
+        except Exception as error:  # this thread has to go on: nobody else can answer
             self._rollback()
             for call in batch:
                 call.error = error
@@ -135,7 +135,7 @@ class Writer:
             transaction = Transaction(self._connection)
             try:
                 call.result = _perform(call.work, transaction)
-            except (StoreError, sqlite3.Error, ValueError, TypeError, KeyError) as error:
+            except Exception as error:  # it is the caller's, and goes there
                 call.error = _explain(error, self._path)
                 self._connection.execute("ROLLBACK TO caller")
             else:
