@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.paths import ROOT
+from tests.paths import ROOT, SHARED
 
 TEXT = {
     ".py",
@@ -26,8 +26,11 @@ NAMED = {"Makefile", "run", ".gitignore", ".importlinter", "LICENSE"}
 LARGEST_BYTES = 1_000_000
 LOCKED = {"uv.lock"}
 
-MACHINE_PATHS = re.compile(r"(?<![\w.}/-])/(?:work|home/\w+|Users/\w+|root)/[\w.]")
-"""Absolute paths of somebody's machine; example paths of documents live below /srv, /opt, /app or /tmp."""
+MACHINE_PATHS = re.compile(
+    r"(?<![\w.}/-])(?:" + "|".join(map(re.escape, (str(ROOT), str(SHARED.resolve())))) + r")\b"
+    r"|(?<![\w.}/-])/(?:home/\w+|Users/\w+|root)/[\w.]"
+)
+"""The folders of this machine, and home folders; examples live below /srv, /opt, /app or /tmp."""
 
 PRIVATE_HOSTS = re.compile(
     r"\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b|\b[\w-]+\.(?:internal|corp|lan)\b"
@@ -35,7 +38,7 @@ PRIVATE_HOSTS = re.compile(
 KNOWN_HOSTS = {"host.docker.internal", "docker.internal", "metadata.google.internal"}
 """Names that mean the same on every machine."""
 
-UNFINISHED = re.compile(r"\b(?:TODO|FIXME|NotImplementedError)\b")
+UNFINISHED = re.compile(r"\b(?:TODO|FIXME|raise NotImplementedError)\b")
 BANNED_MODULES = re.compile(r"(?:^|_)(?:utils?|helpers?|common|misc|managers?|base2|data|info)$")
 
 
