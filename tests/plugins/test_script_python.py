@@ -1,8 +1,5 @@
 """Dependencies and environments of Python scripts, with wheels from a local folder (06 §3)."""
 
-import base64
-import hashlib
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +9,11 @@ from batuta.model.state import State
 from batuta.plugins.script.choice import FALLBACK
 from batuta.plugins.script.python_environment import find_uv
 from batuta.server.protocol import JobFinished
+from tests.plugins.wheel import make_wheel
 from tests.unit.server.worker.kit import PROCESS, Bench
 
 PYTHON = "io.kestra.plugin.scripts.python"
 SHELL = "io.kestra.plugin.scripts.shell"
-
-
-def make_wheel(folder: Path, name: str, version: str) -> None:
-    """A package with one module that knows its version."""
-    files = {
-        f"{name}.py": f"VERSION = {version!r}\n",
-        f"{name}-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{name}-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = []
-    folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        for path, text in files.items():
-            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=")
-            record.append(f"{path},sha256={digest.decode()},{len(text)}")
-            wheel.writestr(path, text)
-        wheel.writestr(f"{name}-{version}.dist-info/RECORD", "\n".join(record) + "\n")
 
 
 @pytest.fixture

@@ -6,18 +6,15 @@ from pathlib import Path
 from typing import IO
 
 
-def pack_directory(root: Path, target: IO[bytes]) -> None:
-    """The content of a working directory, for any user of the container to read and write."""
-    with tarfile.open(fileobj=target, mode="w") as archive:
-        archive.add(root, arcname=".", filter=_for_everybody)
-    target.seek(0)
+def pack_folders(folders: Sequence[Path], target: IO[bytes], *, writable: Path) -> None:
+    """Folders under their absolute paths, to be unpacked at the root; any user may write into one of them.
 
-
-def pack_folders(folders: Sequence[Path], target: IO[bytes]) -> None:
-    """Folders under their absolute paths, to be unpacked at the root."""
+    The daemon keeps the rights of a folder only when it is an entry with a name of its own.
+    """
     with tarfile.open(fileobj=target, mode="w") as archive:
         for folder in folders:
-            archive.add(folder, arcname=str(folder.resolve()).lstrip("/"), filter=_owned_by_root)
+            rights = _for_everybody if folder == writable else _owned_by_root
+            archive.add(folder, arcname=str(folder).lstrip("/"), filter=rights)
     target.seek(0)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import tempfile
-from collections.abc import Callable
 from typing import IO, Any
 
 import aiodocker
@@ -19,7 +18,7 @@ from batuta.plugins.script.docker_config import (
     qualified_image,
     sign_in,
 )
-from batuta.plugins.script.docker_files import pack_directory, pack_folders, unpack_directory
+from batuta.plugins.script.docker_files import pack_folders, unpack_directory
 from batuta.plugins.script.docker_host import find_host
 from batuta.plugins.script.output import LineCutter
 from batuta.plugins.script.runner import Ended, Invocation
@@ -59,6 +58,8 @@ class _Run:
         self._ctx = ctx
         self._labels = labels_of(ctx.info)
         self._volume: str | None = None
+        self._inner_workdir = str(invocation.workdir)
+        """Inside the container; one that is taken over has that of the former attempt."""
         self._copies = runner.file_handling_strategy == "VOLUME"
 
     async def run(self, image: str) -> Ended:
@@ -92,6 +93,7 @@ class _Run:
         container: Any = found[0]
         self._ctx.log.info(f"The container {container.id} is still running and is taken over")
         details = await container.show()
+        self._inner_workdir = details["Config"]["WorkingDir"] or "/"
         self._volume = next(
             (mount["Name"] for mount in details.get("Mounts", []) if mount.get("Type") == "volume"),
             None,
@@ -115,13 +117,10 @@ class _Run:
         )
         container: Any = await self._client.containers.create(config)
         if self._copies:
-            await self._send(
-                container,
-                str(invocation.workdir),
-                lambda file: pack_directory(invocation.workdir, file),
-            )
-            if invocation.mounts:
-                await self._send(container, "/", lambda file: pack_folders(invocation.mounts, file))
+            folders = (invocation.workdir, *invocation.mounts)
+            with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as file:
+                await asyncio.to_thread(pack_folders, folders, file, writable=invocation.workdir)
+                await container.put_archive("/", _chunks(file))
         return container
 
     async def _attend(self, container: Any, *, is_new: bool) -> Ended:
@@ -193,17 +192,12 @@ class _Run:
             return []
         return volumes
 
-    async def _send(self, container: Any, path: str, pack: Callable[[IO[bytes]], None]) -> None:
-        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as file:
-            await asyncio.to_thread(pack, file)
-            await container.put_archive(path, _chunks(file))
-
     async def _fetch(self, container: Any) -> None:
         """Through a file, because a container may leave more than fits into memory."""
         workdir = self._invocation.workdir
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as file:
             async with self._client._query(  # noqa: SLF001 - its get_archive reads all into memory
-                f"containers/{container.id}/archive", params={"path": str(workdir)}
+                f"containers/{container.id}/archive", params={"path": self._inner_workdir}
             ) as response:
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     await asyncio.to_thread(file.write, chunk)
