@@ -63,8 +63,8 @@ execution = _table(
     *_columns(LargeBinary, "progress?"),
     rowid=True,
 )
-Index("execution_start", execution.c.start)
-Index("execution_state", execution.c.state, execution.c.start)
+Index("execution_start", execution.c.tenant, execution.c.start)
+Index("execution_state", execution.c.tenant, execution.c.state, execution.c.start)
 Index(
     "execution_flow",
     execution.c.tenant,
@@ -126,7 +126,7 @@ log = _table(
     *_columns(Text, "trigger_id? thread? kind? message"),
     rowid=True,
 )
-Index("log_at", log.c.at)
+Index("log_at", log.c.tenant, log.c.at)
 _OF_EXECUTION = text("execution_id IS NOT NULL")
 Index(
     "log_execution",

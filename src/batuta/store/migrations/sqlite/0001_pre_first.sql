@@ -2,8 +2,8 @@
 CREATE TABLE execution ( id TEXT NOT NULL, tenant TEXT NOT NULL, namespace TEXT NOT NULL, flow_id TEXT NOT NULL, revision INTEGER NOT NULL, partition INTEGER NOT NULL, state TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER, updated INTEGER NOT NULL, kind TEXT, labels TEXT, trigger_id TEXT, trigger_execution_id TEXT, parent_id TEXT, original_id TEXT, link_execution_id TEXT, link BLOB, histories BLOB NOT NULL, inputs BLOB, outputs BLOB, variables BLOB, "trigger" BLOB, breakpoints BLOB, attempt_number INTEGER NOT NULL, original_created INTEGER, schedule_date INTEGER, created_runs INTEGER NOT NULL, holds_slot INTEGER NOT NULL, progress BLOB, PRIMARY KEY (id) );
 CREATE INDEX execution_flow ON execution (tenant, namespace, flow_id, start);
 CREATE INDEX execution_link ON execution (link_execution_id) WHERE link_execution_id IS NOT NULL;
-CREATE INDEX execution_start ON execution (start);
-CREATE INDEX execution_state ON execution (state, start);
+CREATE INDEX execution_start ON execution (tenant, start);
+CREATE INDEX execution_state ON execution (tenant, state, start);
 CREATE TABLE fire ( tenant TEXT NOT NULL, namespace TEXT NOT NULL, flow_id TEXT NOT NULL, trigger_id TEXT NOT NULL, scope TEXT NOT NULL, time INTEGER NOT NULL, execution_id TEXT, PRIMARY KEY (tenant, namespace, flow_id, trigger_id, scope, time) ) WITHOUT ROWID;
 CREATE TABLE flow ( tenant TEXT NOT NULL, namespace TEXT NOT NULL, id TEXT NOT NULL, revision INTEGER NOT NULL, latest INTEGER NOT NULL, disabled INTEGER NOT NULL, deleted INTEGER NOT NULL, updated INTEGER NOT NULL, description TEXT, labels TEXT, data BLOB NOT NULL, source TEXT NOT NULL, PRIMARY KEY (tenant, namespace, id, revision) );
 CREATE UNIQUE INDEX flow_latest ON flow (tenant, namespace, id) WHERE latest = 1;
@@ -15,7 +15,7 @@ CREATE TABLE kv ( tenant TEXT NOT NULL, namespace TEXT NOT NULL, "key" TEXT NOT 
 CREATE UNIQUE INDEX kv_latest ON kv (tenant, namespace, "key") WHERE latest = 1;
 CREATE TABLE lease ( partition INTEGER NOT NULL, owner TEXT, epoch INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (partition) ) WITHOUT ROWID;
 CREATE TABLE log ( id INTEGER NOT NULL, at INTEGER NOT NULL, level INTEGER NOT NULL, tenant TEXT NOT NULL, namespace TEXT NOT NULL, flow_id TEXT NOT NULL, execution_id TEXT, task_id TEXT, task_run_id TEXT, attempt INTEGER, trigger_id TEXT, thread TEXT, kind TEXT, message TEXT NOT NULL, PRIMARY KEY (id) );
-CREATE INDEX log_at ON log (at);
+CREATE INDEX log_at ON log (tenant, at);
 CREATE INDEX log_execution ON log (execution_id, id) WHERE execution_id IS NOT NULL;
 CREATE TABLE metric ( id INTEGER NOT NULL, at INTEGER NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, value FLOAT NOT NULL, tenant TEXT NOT NULL, namespace TEXT NOT NULL, flow_id TEXT NOT NULL, execution_id TEXT, task_id TEXT, task_run_id TEXT, tags BLOB, kind TEXT, PRIMARY KEY (id) );
 CREATE INDEX metric_execution ON metric (execution_id, id) WHERE execution_id IS NOT NULL;
