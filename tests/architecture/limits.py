@@ -55,7 +55,7 @@ def _class(node: ast.ClassDef, module: str) -> Iterator[Size]:
     name = f"{module}:{node.name}"
     if _length(node) > CLASS_LINES:
         yield Size("class", name, _length(node), CLASS_LINES)
-    if _is_protocol(node):
+    if node.name.startswith("_") or _is_protocol(node):
         return
     public = [m for m in node.body if isinstance(m, Function) and not m.name.startswith("_")]
     if len(public) > CLASS_PUBLIC_METHODS:

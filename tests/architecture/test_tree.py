@@ -33,10 +33,8 @@ MACHINE_PATHS = re.compile(
 """The folders of this machine, and home folders; examples live below /srv, /opt, /app or /tmp."""
 
 PRIVATE_HOSTS = re.compile(
-    r"\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b|\b[\w-]+\.(?:internal|corp|lan)\b"
+    r"\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b|\b[\w-]+\.(?:corp|lan)\b"
 )
-KNOWN_HOSTS = {"host.docker.internal", "docker.internal", "metadata.google.internal"}
-"""Names that mean the same on every machine."""
 
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|raise NotImplementedError)\b")
 BANNED_MODULES = re.compile(r"(?:^|_)(?:utils?|helpers?|common|misc|managers?|base2|data|info)$")
