@@ -1,18 +1,14 @@
 """Commits per second of the SQLite store at `synchronous=FULL`, and what one row of a turn costs.
 
 A caller does for each execution what the server does for the bench flow: one commit that creates it, one that ends it
-with two task runs, outputs and a log. Prints JSON: medians of several runs, with the load of the machine.
-
-    python bench/store_commits.py [--seconds 3] [--runs 3]
+with two task runs, outputs and logs. The CPU includes making the rows.
 """
 
-import argparse
 import asyncio
-import json
-import os
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from batuta.engine.events import Created
@@ -24,8 +20,10 @@ from batuta.model.state import History, State
 from batuta.store.contract import Store
 from batuta.store.rows import Committed, ExecutionRow, LogRow, Mail, OutputRow, TaskRunRow, Turn
 from batuta.store.sqlite import SqliteStore
+from bench.figure import Bound, Figure
 
 FLOW = FlowKey("main", "company.team", "bench")
+SECONDS = 3
 ROWS = 10
 """Of one execution: it twice, its inbox event twice, two task runs, two outputs, two logs."""
 
@@ -121,7 +119,7 @@ async def caller(
         number += 1
 
 
-async def measure(callers: int, seconds: float) -> dict[str, float]:
+async def _measure(callers: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         store = await SqliteStore.open(Path(folder) / "bench.db")
         await store.queues.acquire_partitions("bench", now=Instant(0), ttl=1 << 60)
@@ -134,34 +132,36 @@ async def measure(callers: int, seconds: float) -> dict[str, float]:
                     store,
                     inbox,
                     first=number * 10_000_000,
-                    until=wall + seconds,
+                    until=wall + SECONDS,
                     latencies=latencies,
                 )
                 group.create_task(work)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         await store.close()
-    executions = len(latencies)
     return {
-        "executions_per_s": executions / wall,
-        "commits_per_s": 2 * executions / wall,
-        "p50_ms": statistics.median(latencies) * 1000,
-        "cpu_us_per_row": cpu / (executions * ROWS) * 1e6,
+        "rate": 2 * len(latencies) / wall,
+        "p50": statistics.median(latencies) * 1000 / 2,
+        "row": cpu / (len(latencies) * ROWS) * 1e6,
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--runs", type=int, default=3)
-    options = parser.parse_args()
-    report: dict[str, object] = {"load": os.getloadavg()[0]}
-    for callers in (1, 64):
-        runs = [asyncio.run(measure(callers, options.seconds)) for _ in range(options.runs)]
-        report[f"callers_{callers}"] = {
-            name: round(statistics.median(run[name] for run in runs), 2) for name in runs[0]
-        }
-    print(json.dumps(report, indent=2))
+def alone() -> Mapping[str, float]:
+    return asyncio.run(_measure(1))
 
 
-if __name__ == "__main__":
-    main()
+def together() -> Mapping[str, float]:
+    return asyncio.run(_measure(64))
+
+
+def _bounds(*, must: float, aim: float) -> dict[str, Bound]:
+    return {
+        "rate": Bound("commits/s", must=must, aim=aim, more_is_better=True),
+        "p50": Bound("ms"),
+        "row": Bound("µs of CPU"),
+    }
+
+
+FIGURES = (
+    Figure("store-1", "store, one caller", _bounds(must=200, aim=1000), alone, runs=3),
+    Figure("store-64", "store, 64 callers", _bounds(must=1000, aim=4000), together, runs=3),
+)
