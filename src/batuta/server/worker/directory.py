@@ -33,6 +33,7 @@ from batuta.server.worker.task import Result, failed, run_task
 from batuta.server.worker.workplace import Workplace
 from batuta.storage.layout import cache_path, to_uri
 
+_WORSE = (State.SUCCESS, State.WARNING, State.FAILED)
 _FALSE = frozenset({"", "false", "0", "-0"})
 
 
@@ -75,6 +76,7 @@ class Directory:
         self._open_child = open_child
         self._outputs: dict[str, Any] = dict(job.variables.get("outputs") or {})
         self.runs: list[ChildRun] = []
+        self._state = State.SUCCESS
 
     async def run(self) -> Result:
         """The rolled-up result. Raises what its own files run into, and cancellation."""
@@ -92,7 +94,6 @@ class Directory:
             await load_namespace_files(options.namespace_files, self._ctx)
         await write_input_files(options.input_files, self._ctx, render=self._ctx.render)
         await self._run_children()
-        state = _rolled_up(self.runs)
         try:
             stored = await capture_output_files(options.output_files, self._ctx)
             if cache is not None:
@@ -100,17 +101,23 @@ class Directory:
         except (OSError, ValueError) as error:
             return failed(self._ctx, error)
         return Result(
-            state=state, outputs=None if options.output_files is None else {"outputFiles": stored}
+            state=self._state,
+            outputs=None if options.output_files is None else {"outputFiles": stored},
         )
 
     async def _run_children(self) -> None:
         for index, child in enumerate(self._job.children or ()):
             run = await self._run_child(child, index)
+            if run is None:
+                self._state = State.FAILED
+                return
             self.runs.append(run)
-            if run.state in {State.FAILED, State.KILLED}:
+            self._state = max(self._state, _counted(child, run.state), key=_WORSE.index)
+            if self._state is State.FAILED:
                 return
 
-    async def _run_child(self, child: ChildSpec, index: int) -> ChildRun:
+    async def _run_child(self, child: ChildSpec, index: int) -> ChildRun | None:
+        """None when it cannot be told whether the child should run: then the directory fails, not the child."""
         started = self._place.clock.now()
         run_id = derived_id(f"{self._job.info.task_run_id}/{self._job.info.attempt}", index)
         frame = self._frame(child, run_id, started)
@@ -131,30 +138,18 @@ class Directory:
                 return ended(State.SKIPPED)
             limit = await _limit(ctx, child)
         except Exception as error:
-            return self._not_evaluated(ctx, child, error=error, ended=ended)
+            ctx.log.error(
+                f"Failed to evaluate the runIf condition for task {child.task_id}. Cause: {text_of(error)}"
+            )
+            return None
         try:
             result = await run_task(ctx, child.spec, registry=self._place.registry, limit=limit)
         except asyncio.CancelledError:
-            self.runs.append(ended(State.KILLED, attempt_state=State.KILLED))
+            self.runs.append(ended(State.KILLED))
             raise
         if result.outputs is not None:
             _put(self._outputs, (child.task_id, *self._job.path), result.outputs)
-        return ended(
-            _final(child, result.state), outputs=result.outputs, attempt_state=result.state
-        )
-
-    def _not_evaluated(
-        self,
-        ctx: JobContext,
-        child: ChildSpec,
-        *,
-        error: Exception,
-        ended: Callable[[State], ChildRun],
-    ) -> ChildRun:
-        ctx.log.error(
-            f"Failed to evaluate the runIf condition for task {child.task_id}. Cause: {text_of(error)}"
-        )
-        return ended(State.FAILED)
+        return ended(result.state, outputs=result.outputs)
 
     def _frame(self, child: ChildSpec, run_id: str, started: Instant) -> Frame:
         info = self._job.info
@@ -264,19 +259,15 @@ async def _limit(ctx: JobContext, child: ChildSpec) -> int | None:
     return read_duration(text)
 
 
-def _final(child: ChildSpec, state: State) -> State:
-    """01 §5.2. A failure that may be retried stays one: the engine decides."""
+def _counted(child: ChildSpec, state: State) -> State:
+    """What a child's result means for the directory (01 §5.2). A failure that may be retried stays one."""
+    if state is State.SKIPPED:
+        return State.SUCCESS
+    if state not in _WORSE:
+        return State.FAILED
     if state is State.FAILED and child.allow_failure and not child.retries:
         state = State.WARNING
     return State.SUCCESS if state is State.WARNING and child.allow_warning else state
-
-
-def _rolled_up(runs: list[ChildRun]) -> State:
-    states = {run.state for run in runs}
-    for state in (State.KILLED, State.FAILED, State.WARNING):
-        if state in states:
-            return state
-    return State.SUCCESS
 
 
 def _put(outputs: dict[str, Any], path: tuple[str, ...], value: Mapping[str, Any]) -> None:
