@@ -18,13 +18,11 @@ from batuta.expr.errors import (
     RuntimeFaultError,
     place,
 )
-from batuta.expr.format.text import java_text
+from batuta.expr.format.text import PRINTED, java_text
 from batuta.expr.nodes import Node
 from batuta.expr.scope import Scope
 from batuta.expr.state import Expression, State
 from batuta.expr.values import HashMap, Long, Loop, Value, is_list
-
-_LONG_TEXT = 4_096
 
 
 def compile_expression(node: Node, scope: Scope) -> Expression:
@@ -37,20 +35,19 @@ def compile_printed(node: Node, scope: Scope) -> Callable[[State], str]:
     expression = compile_expression(node, scope)
     writers = scope.writers
 
+    if writers is not PRINTED:
+
+        def print_other(s: State) -> str:
+            value = expression(s)
+            return value if type(value) is str else writers[type(value)](value)
+
+        return print_other
+
     def print_value(s: State) -> str:
         value = expression(s)
-        return value if type(value) is str else writers[type(value)](value)
+        return value if type(value) is str else PRINTED[type(value)](value)
 
-    def print_metered(s: State) -> str:
-        value = expression(s)
-        if type(value) is str:
-            return value
-        text = writers[type(value)](value)
-        if len(text) > _LONG_TEXT:
-            s.meter.charge(len(text))
-        return text
-
-    return print_metered if scope.metered else print_value
+    return print_value
 
 
 # Literals
@@ -98,7 +95,7 @@ def _concat(node: nodes.Concat, scope: Scope) -> Expression:
             elif value is not None:
                 texts.append(java_text(value))
         text = "".join(texts)
-        if metered and len(text) > _LONG_TEXT:
+        if metered:
             s.meter.charge(len(text))
         return text
 
@@ -135,11 +132,10 @@ def _attribute(node: nodes.Attribute, scope: Scope) -> Expression:
     key: str = node.key.value
     if isinstance(node.target, nodes.Name) and node.target.name == "loop" and key in Loop.NAMES:
         return _loop_member(node, key, scope)
-    slow = _step(node, key, scope)
     path = _path(node)
-    if path is None or scope.is_local(path[0]):
-        return slow
-    return _FAST_PATHS[len(path)](path, slow) if len(path) in _FAST_PATHS else slow
+    if path is None or len(path) not in _FAST_PATHS or scope.is_local(path[0]):
+        return _step(node, key, scope)
+    return _FAST_PATHS[len(path)](path)
 
 
 def _step(node: nodes.Attribute, key: str, scope: Scope) -> Expression:
@@ -155,60 +151,81 @@ def _step(node: nodes.Attribute, key: str, scope: Scope) -> Expression:
     return step
 
 
-def _path(node: Node) -> list[str] | None:
-    """`['a', 'b', 'c']` for `a.b.c`."""
+Path = tuple[Any, ...]
+"""The keys of `a.b.c`, then the place of each: one flat tuple keeps cached templates small."""
+
+
+def _path(node: Node) -> Path | None:
     keys: list[str] = []
+    places: list[nodes.At] = []
     while isinstance(node, nodes.Attribute):
         if not isinstance(node.key, nodes.Literal) or type(node.key.value) is not str:
             return None
         keys.append(node.key.value)
+        places.append(node.at)
         node = node.target
     if not isinstance(node, nodes.Name):
         return None
-    return [node.name, *reversed(keys)]
+    return (node.name, *reversed(keys), node.at, *reversed(places))
 
 
-def _fast_two(path: list[str], slow: Expression) -> Expression:
-    root, key = path
+def _walk(s: State, path: Path) -> Value:
+    """Every step of a path with the rules of 02 §1.4."""
+    count = len(path) // 2
+    name: str = path[0]
+    try:
+        value = s.variables[name]
+    except KeyError:
+        raise MissingVariableError(name, path[count], known=s.variables) from None
+    for index in range(1, count):
+        root = name if index == 1 else None
+        value = attribute(value, path[index], at=path[count + index], root=root)
+    return value
+
+
+# Maps answer at once; a list, a text or a missing key raises in the fast ways, and `_walk` judges it.
+
+
+def _fast_two(path: Path) -> Expression:
+    root, key = path[:2]
 
     def two(s: State) -> Value:
-        # A map answers at once; a list, a text or a missing key raises here and is judged by the slow way.
         try:
             return s.variables[root][key]
         except (KeyError, TypeError):
-            return slow(s)
+            return _walk(s, path)
 
     return two
 
 
-def _fast_three(path: list[str], slow: Expression) -> Expression:
-    root, first, second = path
+def _fast_three(path: Path) -> Expression:
+    root, first, second = path[:3]
 
     def three(s: State) -> Value:
         try:
             return s.variables[root][first][second]
         except (KeyError, TypeError):
-            return slow(s)
+            return _walk(s, path)
 
     return three
 
 
-def _fast_four(path: list[str], slow: Expression) -> Expression:
-    root, first, second, third = path
+def _fast_four(path: Path) -> Expression:
+    root, first, second, third = path[:4]
 
     def four(s: State) -> Value:
         try:
             return s.variables[root][first][second][third]
         except (KeyError, TypeError):
-            return slow(s)
+            return _walk(s, path)
 
     return four
 
 
-_FAST_PATHS: dict[int, Callable[[list[str], Expression], Expression]] = {
-    2: _fast_two,
-    3: _fast_three,
-    4: _fast_four,
+_FAST_PATHS: dict[int, Callable[[Path], Expression]] = {
+    4: _fast_two,
+    6: _fast_three,
+    8: _fast_four,
 }
 
 
@@ -335,7 +352,7 @@ def _add(left: Expression, right: Expression, at: nodes.At) -> Expression:
         if is_list(first) and type(second) is not str:
             return s.change_list(first, [*first, *operators.list_with(second)])
         result = operators.add(first, second)
-        if type(result) is str and len(result) > _LONG_TEXT:
+        if type(result) is str:
             s.meter.charge(len(result))
         return result
 

@@ -8,14 +8,14 @@ from batuta.expr import nodes, operators
 from batuta.expr.compile_expression import compile_expression, compile_printed
 from batuta.expr.errors import EvaluationError, ExpressionError, LimitError, RuntimeFaultError
 from batuta.expr.format.text import JAVA_PRINTED, java_text
+from batuta.expr.loop_row import Turns, row_turns
 from batuta.expr.nodes import At, Node
+from batuta.expr.references import uses_loop
 from batuta.expr.scope import Scope
 from batuta.expr.state import Expression, State, Statement
 from batuta.expr.values import Entry, Loop, Value, class_name, is_enum
 
 Piece = Callable[[State], str]
-_TURNS_BETWEEN_CHECKS = 1_000
-_LONG_TEXT = 4_096
 _ABSENT = object()
 
 
@@ -141,8 +141,7 @@ def _one_print(template: str, piece: Piece) -> Piece:
 def _writing(piece: Piece) -> Statement:
     def write(s: State, out: Callable[[Value], None]) -> None:
         text = piece(s)
-        if len(text) > _LONG_TEXT:
-            s.meter.charge(len(text))
+        s.meter.charge(len(text))
         out(text)
 
     return write
@@ -225,7 +224,7 @@ def _for(node: nodes.For, scope: Scope, found: Definitions) -> Statement:
     iterable, at = compile_expression(node.iterable, scope), node.at
     body = compile_body(node.body, scope, found)
     otherwise = compile_body(node.otherwise, scope, found)
-    turns = _turns(node.variable, body)
+    turns = row_turns(node, scope) or _turns(node, body)
     names = sorted(assigned_names(node.body) - {node.variable, "loop"})
 
     def loop(s: State, out: Callable[[Value], None]) -> None:
@@ -252,15 +251,38 @@ def _for(node: nodes.For, scope: Scope, found: Definitions) -> Statement:
     return loop
 
 
-Turns = Callable[[State, Sequence[Value], Callable[[Value], None]], None]
+def _turns(node: nodes.For, body: list[Statement]) -> Turns:
+    variable = node.variable
+    if not uses_loop(node.body):
+        return _bare_turns(variable, body)
 
-
-def _turns(variable: str, body: list[Statement]) -> Turns:
     def turns(s: State, items: Sequence[Value], out: Callable[[Value], None]) -> None:
         local = s.local
         loop = local["loop"] = Loop(len(items))
         for index, item in enumerate(items):
             loop.index = index
+            local[variable] = item
+            for statement in body:
+                statement(s, out)
+
+    return turns
+
+
+def _bare_turns(variable: str, body: list[Statement]) -> Turns:
+    if len(body) == 1:
+        only = body[0]
+
+        def single(s: State, items: Sequence[Value], out: Callable[[Value], None]) -> None:
+            local = s.local
+            for item in items:
+                local[variable] = item
+                only(s, out)
+
+        return single
+
+    def turns(s: State, items: Sequence[Value], out: Callable[[Value], None]) -> None:
+        local = s.local
+        for item in items:
             local[variable] = item
             for statement in body:
                 statement(s, out)

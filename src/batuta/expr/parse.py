@@ -20,7 +20,7 @@ from batuta.expr.lex import (
     Token,
     tokenize,
 )
-from batuta.expr.nodes import Arguments, Node
+from batuta.expr.nodes import Arguments, At, Node
 from batuta.expr.values import LONG_MAX, Long
 
 CHANGES_LISTS = frozenset(("sort", "rsort", "reverse"))
@@ -70,7 +70,7 @@ _MAX_CHAIN = 250
 
 def parse(text: str) -> nodes.Tree:
     """Raises `ExpressionSyntaxError`, or `RuntimeFaultError` where the original fails unwrapped."""
-    facts = _Facts()
+    facts = _Facts(one_line="\n" not in text and "\r" not in text)
     body = _Parser(tokenize(text), facts).body(())
     return nodes.Tree(
         tuple(body),
@@ -83,9 +83,10 @@ def parse(text: str) -> nodes.Tree:
 class _Facts:
     """What is gathered on the way for the compiler."""
 
-    __slots__ = ("assigned", "changes_lists", "macros", "stateful")
+    __slots__ = ("assigned", "changes_lists", "macros", "one_line", "stateful")
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_line: bool) -> None:
+        self.one_line = one_line
         self.assigned: set[str] = set()
         self.macros: set[str] = set()
         self.stateful = False
@@ -107,7 +108,9 @@ class _Parser:
         """Statements up to a tag named in `stops`, which is left as the current token, or the end."""
         tokens = self.tokens
         result: list[Node] = []
-        self._enter()
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            self._too_deep()
         while True:
             kind, value, at = tokens[self.index]
             self.index += 1
@@ -149,7 +152,7 @@ class _Parser:
         keyword = "elseif"
         while keyword == "elseif":
             condition = self.expression()
-            place = (at, self.tokens[self.index][2])
+            place = self._place(at)
             self._expect(EXECUTE_END)
             body = self.body(("elseif", "else", "endif"))
             branches.append((condition, tuple(body), place))
@@ -169,7 +172,7 @@ class _Parser:
             self._unexpected(NAME)
         self._expect(NAME)
         iterable = self.expression()
-        place = (at, self.tokens[self.index][2])
+        place = self._place(at)
         self._expect(EXECUTE_END)
         body = self.body(("else", "endfor"))
         otherwise: list[Node] = []
@@ -246,7 +249,9 @@ class _Parser:
 
     def expression(self, minimum: int = 0) -> Node:
         tokens = self.tokens
-        self._enter()
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            self._too_deep()
         left = self._operand()
         links = 0
         while True:
@@ -272,11 +277,11 @@ class _Parser:
             arguments = self._optional_arguments()
             if name in CHANGES_LISTS:
                 self.facts.changes_lists = True
-            return nodes.Filter(left, name, arguments, (at + 2, self.tokens[self.index][2]))
+            return nodes.Filter(left, name, arguments, self._place(at + 2))
         if operator in {"is", "is not"}:
             name = str(self._expect(NAME)[1])
             arguments = self._optional_arguments()
-            place = (at, self.tokens[self.index][2])
+            place = self._place(at)
             return nodes.Test(left, name, arguments, operator == "is not", place)
         right = self.expression(PRECEDENCE[operator] + 1)
         if operator == "~":
@@ -284,7 +289,7 @@ class _Parser:
             return nodes.Concat((*parts, right))
         if operator in {"+", "-"}:
             self.facts.changes_lists = True
-        return nodes.Binary(operator, left, right, (at, self.tokens[self.index][2]))
+        return nodes.Binary(operator, left, right, self._place(at))
 
     def _ternary(self, condition: Node) -> Node:
         at = self.tokens[self.index][2]
@@ -292,7 +297,7 @@ class _Parser:
         then = self.expression()
         self._expect_symbol(":")
         otherwise = self.expression()
-        return nodes.Ternary(condition, then, otherwise, (at, self.tokens[self.index][2]))
+        return nodes.Ternary(condition, then, otherwise, self._place(at))
 
     def _operand(self) -> Node:
         kind, value, at = self.tokens[self.index]
@@ -402,18 +407,19 @@ class _Parser:
         _, name, at = self._expect(NAME)
         key = nodes.Literal(name)
         if not self._at_symbol("("):
-            return nodes.Attribute(node, key, (at, self.tokens[self.index][2]))
+            return nodes.Attribute(node, key, self._place(at))
         arguments = self._arguments()
         if arguments.named:
             raise ExpressionSyntaxError(
                 "Can not use named arguments when calling a bean method", at
             )
-        return nodes.MethodCall(node, key, arguments, (at, self.tokens[self.index][2]))
+        return nodes.MethodCall(node, key, arguments, self._place(at))
 
     def _subscript(self, node: Node, at: int) -> Node:
         key = self.expression()
-        end = self._expect_symbol("]")
-        return nodes.Attribute(node, key, (at + 1, end[2]))
+        place = self._place(at + 1)
+        self._expect_symbol("]")
+        return nodes.Attribute(node, key, place)
 
     def _optional_arguments(self) -> Arguments:
         return self._arguments() if self._at_symbol("(") else _NO_ARGUMENTS
@@ -457,12 +463,14 @@ class _Parser:
 
     # Tokens
 
-    def _enter(self) -> None:
-        self.depth += 1
-        if self.depth > _MAX_DEPTH:
-            raise ExpressionSyntaxError(
-                "The template is nested too deeply", self.tokens[self.index][2]
-            )
+    def _too_deep(self) -> None:
+        raise ExpressionSyntaxError(
+            "The template is nested too deeply", self.tokens[self.index][2]
+        )
+
+    def _place(self, at: int) -> At:
+        """Errors point at `at`; the line they report is that of the current token (02 §2.6)."""
+        return at if self.facts.one_line else (at, self.tokens[self.index][2])
 
     def _at_symbol(self, symbol: str) -> bool:
         kind, value, _ = self.tokens[self.index]

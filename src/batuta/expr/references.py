@@ -1,6 +1,6 @@
 """What a template reads, found in its tree, so that a job can carry only that (09 §4)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -46,6 +46,14 @@ def references_of(tree: nodes.Tree) -> References:
         frozenset(collector.functions),
         collector.dynamic,
     )
+
+
+def uses_loop(body: Sequence[Node]) -> bool:
+    """Whether statements may read the variable `loop`."""
+    collector = _Collector()
+    for node in body:
+        collector.visit(node)
+    return "loop" in collector.variables or not WHOLE_CONTEXT.isdisjoint(collector.functions)
 
 
 class _Collector:

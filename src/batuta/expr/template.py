@@ -35,16 +35,18 @@ Renderer = Callable[[Any], str]
 class Template:
     """One template. Compiled on creation, so a syntax error shows then; can be rendered any number of times."""
 
-    __slots__ = ("_raws", "_references", "_run", "_source", "_typed", "text")
+    __slots__ = ("_piece", "_raws", "_references", "_run", "_source", "_typed", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._raws: list[str] = []
+        self._raws: tuple[str, ...] = ()
         self._source = _RAW.sub(self._set_raw_aside, text) if "raw" in text else text
         self._typed: Callable[[Context, Meter | None], Value] | None = None
         self._references: References | None = None
         try:
-            self._run = _compile_text(parse(self._source))
+            tree = parse(self._source)
+            self._piece = _compile_piece(tree)
+            self._run = _no_statements if self._piece is not None else _compile_text(tree)
         except ExpressionError as problem:
             problem.locate(text)
             raise
@@ -52,7 +54,7 @@ class Template:
             raise LimitError("The template is nested too deeply").locate(text) from None
 
     def _set_raw_aside(self, match: re.Match[str]) -> str:
-        self._raws.append(match[0])
+        self._raws += (match[0],)
         return _PLACEHOLDER.format(len(self._raws) - 1)
 
     @property
@@ -72,7 +74,8 @@ class Template:
         if context.recursive:
             return strip_raw(self.render_stable(context, None))
         try:
-            result = self._run(context, None)
+            piece = self._piece
+            result = piece(context) if piece is not None else self._run(context, None)
         except ExpressionError as problem:
             problem.locate(self._source)
             raise
@@ -81,6 +84,11 @@ class Template:
         if self._raws:
             result = self._put_raw_back(result)
         return strip_raw(result) if "{%" in result else result
+
+    def _evaluate(self, context: Any, meter: Meter | None) -> str:
+        if self._piece is not None:
+            return self._piece(context)
+        return self._run(context, meter)
 
     def render_typed(self, context: Context) -> Value:
         """The value, plain, with its type (02 §2.3)."""
@@ -103,7 +111,7 @@ class Template:
     def render_once(self, context: Context, meter: Meter | None) -> str:
         """One pass, raw blocks still in their tags; `meter` is that of a rendering around this one."""
         try:
-            return self._put_raw_back(self._run(context, meter))
+            return self._put_raw_back(self._evaluate(context, meter))
         except ExpressionError as problem:
             problem.locate(self._source)
             raise
@@ -130,13 +138,19 @@ def strip_raw(text: str) -> str:
     return _RAW.sub(lambda match: match[1], text)
 
 
+def _no_statements(_context: Context, _meter: Meter | None) -> str:
+    return ""
+
+
+def _compile_piece(tree: Tree) -> Callable[[Any], str] | None:
+    """The whole template as one function of the context, where it needs nothing but variables."""
+    if tree.stateful or not all(isinstance(node, (Text, Print)) for node in tree.body):
+        return None
+    return compile_piece(tree.body, Scope(tree, PRINTED))
+
+
 def _compile_text(tree: Tree) -> Callable[[Any, Meter | None], str]:
-    scope = Scope(tree, PRINTED)
-    if not tree.stateful and all(isinstance(node, (Text, Print)) for node in tree.body):
-        piece = compile_piece(tree.body, scope)
-        # Nothing but variables is needed, and those the context has itself.
-        return lambda context, meter: piece(context)
-    start = _prepare(tree, scope)
+    start = _prepare(tree, Scope(tree, PRINTED))
 
     def run(context: Context, meter: Meter | None) -> str:
         pieces: list[str] = []

@@ -19,6 +19,8 @@ Value = Any
 
 MAX_NODES = 5_000_000
 """Values that one walk over a collection may meet."""
+CHARS_PER_NODE = 64
+"""So many characters of a text count as one more value."""
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 

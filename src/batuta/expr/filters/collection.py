@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cmp_to_key
 
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
+from batuta.expr.filters.text import fits
 from batuta.expr.format.text import java_text
 from batuta.expr.registry import FILTERS
 from batuta.expr.utf16 import cut, sort_key, units
@@ -129,7 +130,10 @@ def join(value: Value, separator: Value) -> Value:
         raise EvaluationError(
             "The 'join' filter expects that the input is either a collection or an array."
         )
-    return ("" if separator is None else str(separator)).join(map(java_text, value))
+    texts = list(map(java_text, value))
+    mark = "" if separator is None else str(separator)
+    fits(sum(map(len, texts)) + len(texts) * len(mark))
+    return mark.join(texts)
 
 
 @FILTERS("keys", plain=True, template="{{ {'a': 1} | keys }}", result='["a"]')

@@ -14,7 +14,7 @@ from batuta.expr.errors import LimitError, RuntimeFaultError
 from batuta.expr.format.number_text import decimal_text, double_text, float_text
 from batuta.expr.temporal import Duration, Instant, LocalDate, LocalDateTime, ZonedDateTime
 from batuta.expr.temporal.python import from_python
-from batuta.expr.values import MAX_NODES, Entry, Float, Value, is_number
+from batuta.expr.values import CHARS_PER_NODE, MAX_NODES, Entry, Float, Value, is_number
 
 MAX_DEPTH = 500
 _BLANKS = " \t\n\r"
@@ -43,6 +43,7 @@ class _Writer:
             raise LimitError("The value is too big to be written as JSON")
         kind = type(value)
         if kind is str:
+            self.left -= len(value) // CHARS_PER_NODE
             self.add(quote(value))
         elif value is None:
             self.add("null")

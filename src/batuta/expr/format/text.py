@@ -16,6 +16,7 @@ from batuta.expr.format.json_text import MAX_DEPTH, json_text
 from batuta.expr.format.number_text import decimal_text, double_text, float_text, plain_decimal
 from batuta.expr.temporal.python import from_python
 from batuta.expr.values import (
+    CHARS_PER_NODE,
     MAX_NODES,
     Array,
     BigInteger,
@@ -117,7 +118,9 @@ class _CollectionWriter:
                 self.write(item, depth + 1)
             self.add("]")
         else:
-            self.add(java_text(value))
+            text = java_text(value)
+            self.left -= len(text) // CHARS_PER_NODE
+            self.add(text)
 
     def _pair(self, key: Value, item: Value, depth: int) -> None:
         self.write(key, depth + 1)

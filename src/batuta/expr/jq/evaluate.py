@@ -26,8 +26,10 @@ from batuta.expr.jq.value import (
 )
 from batuta.expr.values import Value
 
-_STEPS = 500_000
+_STEPS = 2_000_000
 _MAX_RESULTS = 100_000
+_ITEMS_PER_STEP = 64
+"""Copying this many items counts as one step."""
 Values = Iterator[Value]
 Steps = Iterator[tuple[Path, Value]]
 
@@ -213,7 +215,9 @@ class Evaluator:
         code = BINARY[node[1]]
         for right in self.values(node[3], scope, value):
             for left in self.values(node[2], scope, value):
-                yield code(left, right)
+                result = code(left, right)
+                self.spend(_size(result) // _ITEMS_PER_STEP)
+                yield result
 
     def negate(self, node: Node, scope: Scope, value: Value) -> Values:
         for operand in self.values(node[1], scope, value):
@@ -368,6 +372,7 @@ class Evaluator:
             if operator == "=":
                 result = value
                 for path, _ in self.paths(target, scope, ((), value)):
+                    self.spend(_size(result) // _ITEMS_PER_STEP)
                     result = set_path(result, path, new)
                 yield result
             else:
@@ -379,6 +384,7 @@ class Evaluator:
         """Every place of a path changed; a place without a result is deleted."""
         result, gone = value, []
         for path, _ in list(self.paths(target, scope, ((), value))):
+            self.spend(_size(result) // _ITEMS_PER_STEP)
             for new in change(get_path(result, path)):
                 result = set_path(result, path, new)
                 break
