@@ -15,7 +15,7 @@ from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant, Micros
 from batuta.model.label import Label
 from batuta.model.state import State
-from batuta.operations import control, flows, repeat, start
+from batuta.operations import control, flows, repeat, resume, start
 from batuta.operations.caller import SYSTEM
 from batuta.operations.errors import InvalidEntityError
 from batuta.operations.executions import ExecutionView, view_of
@@ -161,13 +161,13 @@ class System:
         self, execution_id: ExecutionId, *, inputs: Mapping[str, Any] | None = None
     ) -> None:
         given = {name: _form_text(value) for name, value in (inputs or {}).items()}
-        await control.resume(SYSTEM, self.services, execution_id, inputs=given)
+        await resume.resume(SYSTEM, self.services, execution_id, inputs=given)
 
     async def force_run(self, execution_id: ExecutionId) -> None:
-        await control.force_run(SYSTEM, self.services, execution_id)
+        await resume.force_run(SYSTEM, self.services, execution_id)
 
     async def unqueue(self, execution_id: ExecutionId, *, state: State = State.RUNNING) -> None:
-        await control.unqueue(SYSTEM, self.services, execution_id, state=state)
+        await resume.unqueue(SYSTEM, self.services, execution_id, state=state)
 
     async def change_status(self, execution_id: ExecutionId, state: State) -> None:
         await control.change_status(SYSTEM, self.services, execution_id, status=state)
@@ -188,7 +188,12 @@ class System:
     ) -> ExecutionView:
         run_id = await self._run_id(execution_id, task_id, value) if task_id else None
         made = await repeat.replay(
-            SYSTEM, self.services, execution_id, task_run_id=run_id, revision=revision
+            SYSTEM,
+            self.services,
+            execution_id,
+            task_run_id=run_id,
+            revision=revision,
+            labelled=False,
         )
         return await self.view(made.id)
 
@@ -197,7 +202,7 @@ class System:
     ) -> ExecutionView:
         run_id = await self._run_id(execution_id, task_id, value)
         made = await repeat.mark(
-            SYSTEM, self.services, execution_id, task_run_id=run_id, state=state
+            SYSTEM, self.services, execution_id, task_run_id=run_id, state=state, labelled=False
         )
         return await self.view(made.id)
 
