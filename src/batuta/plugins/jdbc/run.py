@@ -24,7 +24,9 @@ async def run_query(
         )
     if not statements:
         raise TaskError("The property `sql` holds no statement")
-    async with _transaction(session, needed=task.after_sql is not None):
+    # A stored result is read in portions, which some servers hand out inside a transaction only.
+    needed = task.after_sql is not None or task.kind is FetchType.STORE
+    async with _transaction(session, needed=needed):
         output = await _one(session, statements[0], task=task, ctx=ctx)
         if task.after_sql is not None:
             await _after(session, task.after_sql, task)

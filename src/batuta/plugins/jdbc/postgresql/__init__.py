@@ -1,0 +1,1 @@
+"""SQL on PostgreSQL (06 §7.7)."""
