@@ -175,6 +175,7 @@ class _Builder:
         self.nodes[name] = node
         if isinstance(node, plan.EachItem):
             self.parents[node.items] = name
+            self.nodes[node.items] = node.call
 
     def _inherited(self) -> plan.Retry | None:
         return self._retries[-1]
