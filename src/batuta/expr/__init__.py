@@ -17,7 +17,7 @@ from batuta.expr.errors import (
 )
 from batuta.expr.host import NULL_HOST, Host, HttpRequest, NullHost, Settings
 from batuta.expr.limits import Limits
-from batuta.expr.references import References
+from batuta.expr.syntax.references import References
 from batuta.expr.template import Template, compile_template, render, render_typed, render_value
 from batuta.expr.values import EnumName, Value
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from batuta.expr.errors import EvaluationError, MissingVariableError, RuntimeFaultError
 from batuta.expr.format.text import java_text
 from batuta.expr.members import Member, find_member, members_of
-from batuta.expr.nodes import At
+from batuta.expr.syntax.nodes import At
 from batuta.expr.values import Array, Value, class_name, is_list, is_number
 
 _REFUSED = frozenset(("class", "getclass", "wait", "notify", "notifyall"))

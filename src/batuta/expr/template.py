@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from batuta.expr.compile_statement import (
+from batuta.expr.compiler.scope import Scope
+from batuta.expr.compiler.state import Meter, State, state_for
+from batuta.expr.compiler.statement import (
     Definitions,
     compile_body,
     compile_piece,
@@ -17,11 +19,9 @@ from batuta.expr.errors import (
     RenderRecursionError,
 )
 from batuta.expr.format.text import PRINTED
-from batuta.expr.nodes import Print, Text, Tree
-from batuta.expr.parse import parse
-from batuta.expr.references import References, references_of
-from batuta.expr.scope import Scope
-from batuta.expr.state import Meter, State, state_for
+from batuta.expr.syntax.nodes import Print, Text, Tree
+from batuta.expr.syntax.parse import parse
+from batuta.expr.syntax.references import References, references_of
 from batuta.expr.values import LeafMap, Value, to_plain
 
 _RAW = re.compile(r"\{%-*\s*raw\s*-*%\}(.*?)\{%-*\s*endraw\s*-*%\}", re.ASCII)

@@ -1,5 +1,6 @@
 """Filters that turn values into data formats, and jq."""
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.format.ion_text import ion_text
 from batuta.expr.format.json_text import json_text, read_json
@@ -7,7 +8,6 @@ from batuta.expr.format.text import java_text
 from batuta.expr.format.yaml_text import yaml_text
 from batuta.expr.jq import JqError, run_jq
 from batuta.expr.registry import FILTERS
-from batuta.expr.state import State
 from batuta.expr.values import Value, class_name, to_plain
 
 _MAX_SHOWN = 2_000

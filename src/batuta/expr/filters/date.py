@@ -3,12 +3,12 @@
 from datetime import date as python_date
 from datetime import datetime, timedelta
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.format.date_reader import read_date
 from batuta.expr.format.date_text import format_date
 from batuta.expr.format.names import find_locale
 from batuta.expr.registry import FILTERS
-from batuta.expr.state import State
 from batuta.expr.temporal import Instant, LocalDate, LocalDateTime, Zone, ZonedDateTime, find_zone
 from batuta.expr.temporal.moment import DAY_NANOS, NANOS
 from batuta.expr.temporal.python import from_python

@@ -4,12 +4,12 @@ import re
 from decimal import Decimal, InvalidOperation
 from math import isinf
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, LimitError, RuntimeFaultError
 from batuta.expr.filters.text import needs_text
 from batuta.expr.format.number_pattern import format_number
 from batuta.expr.format.number_text import double_text, float_text, round_to_float
 from batuta.expr.registry import FILTERS
-from batuta.expr.state import State
 from batuta.expr.values import (
     INT_MAX,
     INT_MIN,
@@ -186,7 +186,10 @@ def _suffixed_decimal(text: str) -> Value:
 def _lost(value: float, text: str) -> bool:
     """Too big, or rounded to zero."""
     return isinf(value) or (
-        value == 0 and any(char in "123456789" for char in text.split("e", maxsplit=1)[0].split("E", maxsplit=1)[0])
+        value == 0
+        and any(
+            char in "123456789" for char in text.split("e", maxsplit=1)[0].split("E", maxsplit=1)[0]
+        )
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import (
     EvaluationError,
     ExpressionError,
@@ -12,7 +13,6 @@ from batuta.expr.errors import (
 )
 from batuta.expr.format.text import java_text
 from batuta.expr.registry import FUNCTIONS
-from batuta.expr.state import State
 from batuta.expr.values import LeafMap, Value, is_map
 
 

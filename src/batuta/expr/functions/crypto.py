@@ -5,11 +5,11 @@ from base64 import b64encode
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.filters.encoding import decode_base64, utf8
 from batuta.expr.format.text import java_text
 from batuta.expr.registry import FUNCTIONS
-from batuta.expr.state import State
 from batuta.expr.values import Value
 
 _IV_BYTES = 12

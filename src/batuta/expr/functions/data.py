@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError
 from batuta.expr.format.ion_text import read_ion
 from batuta.expr.format.json_text import read_json
 from batuta.expr.registry import FUNCTIONS
-from batuta.expr.state import State
 from batuta.expr.values import Value
 
 

@@ -1,9 +1,9 @@
 """Functions on files of namespaces and of the internal storage."""
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.functions.services import flow_namespace, optional_text
 from batuta.expr.registry import FUNCTIONS
-from batuta.expr.state import State
 from batuta.expr.values import Value
 
 _SCHEMES = ("kestra", "file", "nsfile")

@@ -1,9 +1,9 @@
 """Functions that make identifiers, and the current time."""
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.filters.date import moment_of, written, zone_of
 from batuta.expr.registry import FUNCTIONS
-from batuta.expr.state import State
 from batuta.expr.values import Value, class_name
 from batuta.model.ids import friendly_id
 

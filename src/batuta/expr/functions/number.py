@@ -1,9 +1,9 @@
 """Functions on numbers."""
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.operators import inclusive_range
 from batuta.expr.registry import FUNCTIONS
-from batuta.expr.state import State
 from batuta.expr.values import Value, class_name, is_number
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.format.json_text import json_text, read_json
 from batuta.expr.format.text import java_text
 from batuta.expr.functions.context import variable
 from batuta.expr.host import HttpRequest
 from batuta.expr.registry import FUNCTIONS
-from batuta.expr.state import State
 from batuta.expr.values import Value, class_name, to_plain
 
 _HTTP_PARAMETERS = (

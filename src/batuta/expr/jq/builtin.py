@@ -76,7 +76,9 @@ def _length(value: Value) -> Value:
 
 @_plain("utf8bytelength")
 def _bytes(value: Value) -> Value:
-    return len(_need(value, "string", "only strings have UTF-8 byte length").encode("utf-8", "replace"))
+    return len(
+        _need(value, "string", "only strings have UTF-8 byte length").encode("utf-8", "replace")
+    )
 
 
 @_plain("not")
@@ -119,7 +121,9 @@ def _contains(value: Value, other: Value, walk: Walk) -> bool:
             "cannot have their containment checked"
         )
     if kind == "object":
-        return all(key in value and _contained(value[key], item, walk) for key, item in other.items())
+        return all(
+            key in value and _contained(value[key], item, walk) for key, item in other.items()
+        )
     if kind == "array":
         return all(any(_contained(item, wanted, walk) for item in value) for wanted in other)
     return other in value if kind == "string" else equal(value, other)
@@ -384,7 +388,9 @@ def _flatten_to(value: Value, depth: Value) -> Value:
 
 
 def _flattened(value: Value, depth: int, walk: Walk) -> list[Value]:
-    source = list(value.values()) if isinstance(value, dict) else _array(value, "cannot be flattened")
+    source = (
+        list(value.values()) if isinstance(value, dict) else _array(value, "cannot be flattened")
+    )
     result: list[Value] = []
     for item in source:
         walk.step()
@@ -503,7 +509,9 @@ def _pow(_: Value, base: Value, exponent: Value) -> Value:
 
 @_plain("atan2", 2)
 def _atan2(_: Value, y: Value, x: Value) -> Value:
-    return number(math.atan2(_need(y, "number", "number required"), _need(x, "number", "number required")))
+    return number(
+        math.atan2(_need(y, "number", "number required"), _need(x, "number", "number required"))
+    )
 
 
 @_plain("infinite")
@@ -528,7 +536,10 @@ def _isnan(value: Value) -> Value:
 
 @_plain("isnormal")
 def _isnormal(value: Value) -> Value:
-    return math.isfinite(_need(value, "number", "number required")) and abs(value) >= 2.2250738585072014e-308
+    return (
+        math.isfinite(_need(value, "number", "number required"))
+        and abs(value) >= 2.2250738585072014e-308
+    )
 
 
 # Dates

@@ -7,8 +7,21 @@ from batuta.expr.jq.errors import JqError
 from batuta.expr.temporal.calendar import from_epoch_day, iso_week, to_epoch_day, weekday
 from batuta.expr.values import Value
 
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_MONTHS = "January February March April May June July August September October November December".split()
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _FIELDS = 6
 _MAX_SECONDS = 10**13
 _COMPOUND = {
@@ -183,7 +196,9 @@ class _Reader:
     def _number(self, name: str, width: int) -> bool:
         self._blanks()
         start = self.position
-        while self.position - start < width and self.text[self.position : self.position + 1].isdigit():
+        while (
+            self.position - start < width and self.text[self.position : self.position + 1].isdigit()
+        ):
             self.position += 1
         digits = self.text[start : self.position]
         if not digits or not digits.isascii():

@@ -268,7 +268,9 @@ class Evaluator:
 
     def bind(self, node: Node, scope: Scope, value: Value) -> Values:
         for source in self.values(node[1], scope, value):
-            yield from self.first_pattern(node[2], scope, source, lambda s: self.values(node[3], s, value))
+            yield from self.first_pattern(
+                node[2], scope, source, lambda s: self.values(node[3], s, value)
+            )
 
     def first_pattern(
         self,
@@ -279,7 +281,11 @@ class Evaluator:
     ) -> Iterator[Any]:
         """Of alternatives (`?//`) the first that does not fail."""
         for number_, pattern in enumerate(patterns):
-            base = scope.with_variables(dict.fromkeys(_names(patterns))) if len(patterns) > 1 else scope
+            base = (
+                scope.with_variables(dict.fromkeys(_names(patterns)))
+                if len(patterns) > 1
+                else scope
+            )
             try:
                 for inner in self.matches(pattern, base, source):
                     yield from body(inner)
@@ -513,7 +519,9 @@ class Evaluator:
 
     def bind_path(self, node: Node, scope: Scope, at: tuple[Path, Value]) -> Steps:
         for source in self.values(node[1], scope, at[1]):
-            yield from self.first_pattern(node[2], scope, source, lambda s: self.paths(node[3], s, at))
+            yield from self.first_pattern(
+                node[2], scope, source, lambda s: self.paths(node[3], s, at)
+            )
 
     def reduce_path(self, node: Node, scope: Scope, at: tuple[Path, Value]) -> Steps:
         _, source, patterns, start, update = node
@@ -553,7 +561,9 @@ class Evaluator:
         else:
             raise JqError("Invalid path expression")
 
-    def recurse_path(self, arguments: tuple[Node, ...], scope: Scope, at: tuple[Path, Value]) -> Steps:
+    def recurse_path(
+        self, arguments: tuple[Node, ...], scope: Scope, at: tuple[Path, Value]
+    ) -> Steps:
         stack: list[Steps] = [iter((at,))]
         while stack:
             step = next(stack[-1], None)

@@ -35,7 +35,9 @@ def _uri(value: Value) -> str:
 
 def _row(value: Value, name: str) -> list[Value]:
     if not isinstance(value, list):
-        raise JqError(f"{type_name(value)} ({shown(value)}) cannot be {name}-formatted, only an array can be")
+        raise JqError(
+            f"{type_name(value)} ({shown(value)}) cannot be {name}-formatted, only an array can be"
+        )
     for item in value:
         if isinstance(item, (list, dict)):
             raise JqError(f"{type_name(item)} ({shown(item)}) is not valid in a {name} row")
@@ -44,7 +46,11 @@ def _row(value: Value, name: str) -> list[Value]:
 
 def _csv(value: Value) -> str:
     return ",".join(
-        '"' + item.replace('"', '""') + '"' if isinstance(item, str) else "" if item is None else to_json(item)
+        '"' + item.replace('"', '""') + '"'
+        if isinstance(item, str)
+        else ""
+        if item is None
+        else to_json(item)
         for item in _row(value, "csv")
     )
 

@@ -105,7 +105,9 @@ def parts(value: Value, pattern: Value, flags: str) -> list[Value]:
     return [*result, value[position:]]
 
 
-def replaced(value: Value, pattern: Value, flags: str, *, insert: Callable[[Value], Value]) -> Value:
+def replaced(
+    value: Value, pattern: Value, flags: str, *, insert: Callable[[Value], Value]
+) -> Value:
     """Matches replaced by what a program gives for their named groups."""
     pieces: list[str] = []
     position = size = 0

@@ -129,7 +129,7 @@ def _pick(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[
     yield result
 
 
-def _replace(every: bool) -> Stream:  # noqa: FBT001 - a table entry
+def _replace(every: bool) -> Stream:
     def replace(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
         flags_of = run.values(arguments[2], scope, value) if len(arguments) > 2 else iter(("",))
         for flags in flags_of:

@@ -238,7 +238,11 @@ class _Parser:
         while self.at(*_BINARY[level]):
             operator = self.next()[1]
             right = self.binary(level + 1)
-            node = (operator, node, right) if level < _COMPARISONS else ("binary", operator, node, right)
+            node = (
+                (operator, node, right)
+                if level < _COMPARISONS
+                else ("binary", operator, node, right)
+            )
         return node
 
     def postfix(self) -> Node:

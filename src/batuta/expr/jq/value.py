@@ -280,7 +280,9 @@ def iterate(value: Value) -> Iterator[tuple[Value, Value]]:
         return iter(list(enumerate(value)))
     if isinstance(value, dict):
         return iter(list(value.items()))
-    raise JqError(f"Cannot iterate over {type_name(value)}" + ("" if value is None else f" ({shown(value)})"))
+    raise JqError(
+        f"Cannot iterate over {type_name(value)}" + ("" if value is None else f" ({shown(value)})")
+    )
 
 
 def indices(value: Value, wanted: Value) -> Value:

@@ -7,9 +7,11 @@ import operator as comparison
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from batuta.expr import nodes, operators
+from batuta.expr import operators
 from batuta.expr.access import attribute, call_method
-from batuta.expr.compile_call import compile_call, compile_filter, compile_test
+from batuta.expr.compiler.call import compile_call, compile_filter, compile_test
+from batuta.expr.compiler.scope import Scope
+from batuta.expr.compiler.state import Expression, State
 from batuta.expr.errors import (
     EvaluationError,
     ExpressionError,
@@ -19,9 +21,8 @@ from batuta.expr.errors import (
     place,
 )
 from batuta.expr.format.text import PRINTED, java_text
-from batuta.expr.nodes import Node
-from batuta.expr.scope import Scope
-from batuta.expr.state import Expression, State
+from batuta.expr.syntax import nodes
+from batuta.expr.syntax.nodes import Node
 from batuta.expr.values import HashMap, Long, Loop, Value, is_list
 
 

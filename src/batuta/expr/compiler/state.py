@@ -7,7 +7,7 @@ from batuta.expr.context import Context, Layered
 from batuta.expr.errors import LimitError
 from batuta.expr.host import Host
 from batuta.expr.limits import Limits
-from batuta.expr.nodes import At
+from batuta.expr.syntax.nodes import At
 from batuta.expr.values import Value
 
 

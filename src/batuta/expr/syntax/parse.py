@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from batuta.expr import nodes
 from batuta.expr.errors import ExpressionSyntaxError, RuntimeFaultError
-from batuta.expr.lex import (
+from batuta.expr.syntax import nodes
+from batuta.expr.syntax.lex import (
     EOF,
     EXECUTE_END,
     INTERPOLATED,
@@ -20,7 +20,7 @@ from batuta.expr.lex import (
     Token,
     tokenize,
 )
-from batuta.expr.nodes import Arguments, At, Node
+from batuta.expr.syntax.nodes import Arguments, At, Node
 from batuta.expr.values import LONG_MAX, Long
 
 CHANGES_LISTS = frozenset(("sort", "rsort", "reverse"))
@@ -464,9 +464,7 @@ class _Parser:
     # Tokens
 
     def _too_deep(self) -> None:
-        raise ExpressionSyntaxError(
-            "The template is nested too deeply", self.tokens[self.index][2]
-        )
+        raise ExpressionSyntaxError("The template is nested too deeply", self.tokens[self.index][2])
 
     def _place(self, at: int) -> At:
         """Errors point at `at`; the line they report is that of the current token (02 §2.6)."""

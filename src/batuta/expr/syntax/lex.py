@@ -23,28 +23,35 @@ _OPEN = re.compile(rf"\{{([{{%#])(-(?={_BLANK})|-(?=#\}}))?")
 _VERBATIM = re.compile(rf"\{{%-?{_BLANK}*verbatim{_BLANK}*-?%\}}")
 _END_VERBATIM = re.compile(rf"\{{%(-?){_BLANK}*endverbatim{_BLANK}*(-?)%\}}")
 _COMMENT_END = re.compile(r"(-?)#\}")
-_PRINT_CLOSE = re.compile(rf"{_BLANK}*(-?)\}}\}}")
-_EXECUTE_CLOSE = re.compile(rf"{_BLANK}*(-?)%\}}")
-_PART_CLOSE = re.compile(rf"{_BLANK}*()\}}")
-_TOKEN = re.compile(
-    rf"{_BLANK}*(?:"
-    r"((?:is not|contains|equals|isIn|and|not|or|is)(?![A-Za-z0-9_])"
-    r"|\?\?\??|\.\.|[=!<>]=|[<>+\-*/%~|])"  # 1 operator
-    r"|([^\W\d]\w*)"  # 2 name
-    r"|([0-9]+)L"  # 3 64-bit integer
-    r"|([0-9]+(?:\.[0-9]+)?)"  # 4 number
-    r"|([.,:?=])"  # 5 punctuation
-    r"|([(\[{])"  # 6 opening bracket
-    r"|([)\]}])"  # 7 closing bracket
-    r"|'([^'\\]*(?:\\.[^'\\]*)*)'"  # 8 text
-    r'|"([^#"\\]*(?:\\.[^#"\\]*)*)"'  # 9 text
-    r'|(")'  # 10 start of a text with interpolation
-    r")",
-    re.DOTALL,
-)
-_KINDS = ("", OPERATOR, NAME, LONG, NUMBER, PUNCTUATION)
-_SINGLE_QUOTED, _DOUBLE_QUOTED, _QUOTE = 8, 9, 10
-_OPENING, _CLOSING = 6, 7
+
+
+def _tokens(close: str) -> re.Pattern[str]:
+    """Blanks, then the closing delimiter or a token, by number of the group."""
+    return re.compile(
+        rf"{_BLANK}*(?:"
+        rf"({close})"  # 1 closing delimiter
+        r"|((?:is not|contains|equals|isIn|and|not|or|is)(?![A-Za-z0-9_])"
+        r"|\?\?\??|\.\.|[=!<>]=|[<>+\-*/%~|])"  # 2 operator
+        r"|([^\W\d]\w*)"  # 3 name
+        r"|([0-9]+)L"  # 4 64-bit integer
+        r"|([0-9]+(?:\.[0-9]+)?)"  # 5 number
+        r"|([.,:?=])"  # 6 punctuation
+        r"|([(\[{])"  # 7 opening bracket
+        r"|([)\]}])"  # 8 closing bracket
+        r"|'([^'\\]*(?:\\.[^'\\]*)*)'"  # 9 text
+        r'|"([^#"\\]*(?:\\.[^#"\\]*)*)"'  # 10 text
+        r'|(")'  # 11 start of a text with interpolation
+        r")",
+        re.DOTALL,
+    )
+
+
+_IN_PRINT = _tokens(r"-?\}\}")
+_IN_EXECUTE = _tokens(r"-?%\}")
+_IN_PART = _tokens(r"\}")
+_IN_BRACKETS = _tokens(r"(?!)")
+_KINDS = ("", "", OPERATOR, NAME, LONG, NUMBER, PUNCTUATION)
+_CLOSE, _OPENING, _CLOSING, _SINGLE_QUOTED, _QUOTE = 1, 7, 8, 9, 11
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _PART_TEXT = re.compile(r'[^#"\\]*(?:(?:\\.|#(?!\{))[^#"\\]*)*', re.DOTALL)
 _MAX_NESTED_TEXTS = 20
@@ -80,7 +87,7 @@ class _Lexer:
             if kind == "{":
                 tokens.append((PRINT_START, "{{", start))
                 self.pos = match.end()
-                self._expression(_PRINT_CLOSE, PRINT_END, tokens)
+                self._expression(_IN_PRINT, PRINT_END, tokens)
             elif kind == "#":
                 self._comment(start)
             elif (verbatim := _VERBATIM.match(text, start)) is not None:
@@ -88,7 +95,7 @@ class _Lexer:
             else:
                 tokens.append((EXECUTE_START, "{%", start))
                 self.pos = match.end()
-                self._expression(_EXECUTE_CLOSE, EXECUTE_END, tokens)
+                self._expression(_IN_EXECUTE, EXECUTE_END, tokens)
 
     def _add_text(self, end: int, *, trim: bool) -> None:
         start = self.pos
@@ -121,28 +128,26 @@ class _Lexer:
         self.trim_next = closing[2] == "-"
         self.pos = closing.end()
 
-    def _expression(self, close: re.Pattern[str], end_kind: str, tokens: list[Token]) -> None:
+    def _expression(self, outside: re.Pattern[str], end_kind: str, tokens: list[Token]) -> None:
         """Tokens up to the closing delimiter, which counts only outside brackets."""
         text = self.text
         brackets: list[str] = []
-        is_close, match_token, add = close.match, _TOKEN.match, tokens.append
+        match_outside, match_inside, add = outside.match, _IN_BRACKETS.match, tokens.append
         while True:
-            if not brackets:
-                end = is_close(text, self.pos)
-                if end is not None:
-                    if end_kind is not EOF:
-                        self.trim_next = end[1] == "-"
-                    self.pos = end.end()
-                    add((end_kind, end[0].strip(_BLANKS), end.end() - 2))
-                    return
-            match = match_token(text, self.pos)
+            match = (match_inside if brackets else match_outside)(text, self.pos)
             if match is None:
                 self._no_token(brackets, tokens)
                 return
             group = match.lastindex or 0
-            if group < _OPENING:
+            if _CLOSE < group < _OPENING:
                 add((_KINDS[group], match[group], match.start(group)))
                 self.pos = match.end()
+            elif group == _CLOSE:
+                if end_kind is not EOF:
+                    self.trim_next = match[_CLOSE][0] == "-"
+                self.pos = match.end()
+                add((end_kind, match[_CLOSE], match.start(_CLOSE)))
+                return
             elif group <= _CLOSING:
                 self._bracket(match, brackets, tokens)
             else:
@@ -195,7 +200,7 @@ class _Lexer:
                 raise ExpressionSyntaxError('Unexpected character ["]', start)
             self.pos += 2
             inner: list[Token] = []
-            self._expression(_PART_CLOSE, EOF, inner)
+            self._expression(_IN_PART, EOF, inner)
             parts.append(inner)
 
     def _no_token(self, brackets: list[str], tokens: list[Token]) -> None:

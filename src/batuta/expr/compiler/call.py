@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from batuta.expr import nodes
+from batuta.expr.compiler.scope import Scope
+from batuta.expr.compiler.state import Expression, State
 from batuta.expr.errors import (
     EvaluationError,
     ExpressionError,
@@ -11,10 +12,9 @@ from batuta.expr.errors import (
     RuntimeFaultError,
     place,
 )
-from batuta.expr.nodes import Arguments, At, Node
 from batuta.expr.registry import FILTERS, FUNCTIONS, TESTS, Code, Definition
-from batuta.expr.scope import Scope
-from batuta.expr.state import Expression, State
+from batuta.expr.syntax import nodes
+from batuta.expr.syntax.nodes import Arguments, At, Node
 from batuta.expr.values import Value, is_list
 
 CompileExpression = Callable[[Node, Scope], Expression]

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from batuta.expr.nodes import Tree
-from batuta.expr.state import Expression
+from batuta.expr.compiler.state import Expression
+from batuta.expr.syntax.nodes import Tree
 from batuta.expr.values import Value
 
 Writers = dict[type, Callable[[Any], str]]

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from batuta.expr import nodes
-from batuta.expr.nodes import Node
+from batuta.expr.syntax import nodes
+from batuta.expr.syntax.nodes import Node
 
 WHOLE_CONTEXT = frozenset(("render", "renderOnce", "printContext", "fetchContext"))
 """Functions that may read any variable."""

@@ -7,14 +7,14 @@ filters without side effects qualify; the order in which those are evaluated can
 
 from collections.abc import Callable, Sequence
 
-from batuta.expr import nodes
 from batuta.expr.access import attribute
-from batuta.expr.compile_call import Bound, bind, run
-from batuta.expr.compile_expression import compile_expression
-from batuta.expr.nodes import At, Node
+from batuta.expr.compiler.call import Bound, bind, run
+from batuta.expr.compiler.expression import compile_expression
+from batuta.expr.compiler.scope import Scope, Writers
+from batuta.expr.compiler.state import State
 from batuta.expr.registry import FILTERS
-from batuta.expr.scope import Scope, Writers
-from batuta.expr.state import State
+from batuta.expr.syntax import nodes
+from batuta.expr.syntax.nodes import At, Node
 from batuta.expr.values import Loop, Value
 
 Turns = Callable[[State, Sequence[Value], Callable[[Value], None]], None]
@@ -51,9 +51,17 @@ def _one_column(column: Column, texts: list[str], writers: Writers) -> Turns:
     between = after + before
 
     def turns(s: State, items: Sequence[Value], out: Callable[[Value], None]) -> None:
-        cells = _written(column(s, items), writers)
-        s.meter.charge(sum(map(len, cells)) + len(cells) * len(between))
-        out(before + between.join(cells) + after)
+        values = column(s, items)
+        extra = len(values) * len(between)
+        try:
+            # Mostly all are texts already; anything else raises and is written first.
+            s.meter.charge(sum(map(len, values)) + extra)
+            joined = between.join(values)
+        except TypeError:
+            cells = _written(values, writers)
+            s.meter.charge(sum(map(len, cells)) + extra)
+            joined = between.join(cells)
+        out(before + joined + after)
 
     return turns
 

@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from batuta.expr import nodes, operators
-from batuta.expr.compile_expression import compile_expression, compile_printed
+from batuta.expr import operators
+from batuta.expr.compiler.expression import compile_expression, compile_printed
+from batuta.expr.compiler.loop_row import Turns, row_turns
+from batuta.expr.compiler.scope import Scope
+from batuta.expr.compiler.state import Expression, State, Statement
 from batuta.expr.errors import EvaluationError, ExpressionError, LimitError, RuntimeFaultError
 from batuta.expr.format.text import JAVA_PRINTED, java_text
-from batuta.expr.loop_row import Turns, row_turns
-from batuta.expr.nodes import At, Node
-from batuta.expr.references import uses_loop
-from batuta.expr.scope import Scope
-from batuta.expr.state import Expression, State, Statement
+from batuta.expr.syntax import nodes
+from batuta.expr.syntax.nodes import At, Node
+from batuta.expr.syntax.references import uses_loop
 from batuta.expr.values import Entry, Loop, Value, class_name, is_enum
 
 Piece = Callable[[State], str]

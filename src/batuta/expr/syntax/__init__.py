@@ -1,0 +1,1 @@
+"""Template text to a tree."""
