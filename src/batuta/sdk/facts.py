@@ -295,4 +295,6 @@ def _changes(metadata: tuple[Any, ...]) -> dict[str, Any]:
                 value = getattr(meta, name, None)
                 if value is not None:
                     changes[target] = value
+    if "pattern" in changes:
+        changes["pattern"] = changes["pattern"].removesuffix(r"\Z").removesuffix("$") + "$"
     return changes

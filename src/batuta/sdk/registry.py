@@ -31,6 +31,7 @@ class Registry:
         self._classes: dict[str, type[Plugin]] = {}
         self._catalogues: list[Catalogue] = []
         self._facts: dict[str, TypeFacts] = {}
+        self._names: dict[str, list[str]] = {}
         self.failures: dict[str, str] = {}
         for package in packages:
             self._add_package(package)
@@ -45,6 +46,8 @@ class Registry:
         self._classes[plugin.TYPE] = plugin
         self._paths[plugin.TYPE] = f"{plugin.__module__}:{plugin.__qualname__}"
         self._aliases.update(dict.fromkeys(plugin.ALIASES, plugin.TYPE))
+        self._facts.pop(plugin.TYPE, None)
+        self._names.clear()
 
     def canonical(self, type_name: str) -> str:
         """The type that an alias stands for; any other name unchanged."""
@@ -87,6 +90,16 @@ class Registry:
         """All types: installed ones and those of the catalogues."""
         names = set(self._paths).union(*self._catalogues)
         return iter(sorted(names))
+
+    def aliases_of(self, type_name: str) -> tuple[str, ...]:
+        """Older names of a canonical type."""
+        if not self._names:
+            for source in (self._aliases, *(each.aliases for each in self._catalogues)):
+                for alias, target in source.items():
+                    names = self._names.setdefault(target, [])
+                    if alias not in names:
+                        names.append(alias)
+        return tuple(self._names.get(type_name, ()))
 
     def get(self, type_name: str) -> type[Plugin]:
         """The class of a type or alias. Raises `UnknownTypeError`, or `PluginError` when it cannot be loaded."""

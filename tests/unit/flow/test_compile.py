@@ -234,7 +234,7 @@ def test_flow_wide_declarations_are_kept() -> None:
           - {id: s, type: MAX_DURATION, duration: PT1M, behavior: CANCEL, labels: {late: yes}}
           - {id: a, type: EXECUTION_ASSERTION, assert: "{{ true }}", behavior: FAIL}
         """
-         f"\n        tasks: [{log()[2:]}]\n"
+        f"\n        tasks: [{log()[2:]}]\n"
     )
     assert found.concurrency == plan.Concurrency(2, "FAIL")
     assert found.outputs[0].type == "INT"

@@ -222,6 +222,9 @@ class _Composer:
         if plain:
             node.raw = text
         node.start, node.end = mark.index, event.end_mark.index
+        if event.style in {"|", ">"}:
+            # libyaml ends a block scalar behind the blank lines that follow it.
+            node.end = mark.index + len(self._text[mark.index : node.end].rstrip())
         return node
 
     def _collection(self, event: Any, depth: int) -> Node:
@@ -301,7 +304,7 @@ class _Composer:
             )
             return
         entry = node.entries[name] = Entry(item, mark.line + 1, mark.column + 1)
-        entry.start, entry.end = mark.index, max(item.end, mark.index)
+        entry.start, entry.end = mark.index, key.end_mark.index
         node.value[name] = item.value
 
     def _text_of(self, event: Any) -> str:

@@ -26,7 +26,7 @@ class Node:
 
 
 class Entry:
-    """A key and its value inside a map. Offsets `start` and `end` count characters of the source."""
+    """A key and its value inside a map. `start` and `end` of the key count characters of the source."""
 
     __slots__ = ("column", "end", "line", "node", "start")
 
