@@ -40,7 +40,14 @@ _WEEKDAYS = list(DayOfWeek)
 _ORDINALS = {DayInMonth.FIRST: 0, DayInMonth.SECOND: 1, DayInMonth.THIRD: 2, DayInMonth.FOURTH: 3}
 
 
-class DateTimeBetween(Condition, type="io.kestra.plugin.core.condition.DateTimeBetween"):
+class DateTimeBetween(
+    Condition,
+    type="io.kestra.plugin.core.condition.DateTimeBetween",
+    aliases=(
+        "io.kestra.core.models.conditions.types.DateTimeBetweenCondition",
+        "io.kestra.plugin.core.condition.DateTimeBetweenCondition",
+    ),
+):
     """True between two moments.
 
     # What it does
@@ -71,7 +78,14 @@ class DateTimeBetween(Condition, type="io.kestra.plugin.core.condition.DateTimeB
         return self.before is None or moment < moment_of(self.before, render)
 
 
-class TimeBetween(Condition, type="io.kestra.plugin.core.condition.TimeBetween"):
+class TimeBetween(
+    Condition,
+    type="io.kestra.plugin.core.condition.TimeBetween",
+    aliases=(
+        "io.kestra.core.models.conditions.types.TimeBetweenCondition",
+        "io.kestra.plugin.core.condition.TimeBetweenCondition",
+    ),
+):
     """True between two times of the day.
 
     # What it does
@@ -106,7 +120,14 @@ class TimeBetween(Condition, type="io.kestra.plugin.core.condition.TimeBetween")
         return self.before is None or time < time_of(self.before, render)
 
 
-class DayWeek(Condition, type="io.kestra.plugin.core.condition.DayWeek"):
+class DayWeek(
+    Condition,
+    type="io.kestra.plugin.core.condition.DayWeek",
+    aliases=(
+        "io.kestra.core.models.conditions.types.DayWeekCondition",
+        "io.kestra.plugin.core.condition.DayWeekCondition",
+    ),
+):
     """True on one day of the week.
 
     # Example
@@ -125,7 +146,14 @@ class DayWeek(Condition, type="io.kestra.plugin.core.condition.DayWeek"):
         return weekday(day_of(self.date, render)) is wanted
 
 
-class DayWeekInMonth(Condition, type="io.kestra.plugin.core.condition.DayWeekInMonth"):
+class DayWeekInMonth(
+    Condition,
+    type="io.kestra.plugin.core.condition.DayWeekInMonth",
+    aliases=(
+        "io.kestra.core.models.conditions.types.DayWeekInMonthCondition",
+        "io.kestra.plugin.core.condition.DayWeekInMonthCondition",
+    ),
+):
     """True on the first, second, third, fourth or last of a day of the week in its month.
 
     # Example
@@ -155,7 +183,14 @@ class DayWeekInMonth(Condition, type="io.kestra.plugin.core.condition.DayWeekInM
         return (day.day - 1) // _WEEK == _ORDINALS[place]
 
 
-class Weekend(Condition, type="io.kestra.plugin.core.condition.Weekend"):
+class Weekend(
+    Condition,
+    type="io.kestra.plugin.core.condition.Weekend",
+    aliases=(
+        "io.kestra.core.models.conditions.types.WeekendCondition",
+        "io.kestra.plugin.core.condition.WeekendCondition",
+    ),
+):
     """True on Saturdays and Sundays.
 
     # Example

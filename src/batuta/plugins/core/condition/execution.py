@@ -28,7 +28,14 @@ class Comparison(StrEnum):
     SUFFIX = "SUFFIX"
 
 
-class ExecutionFlow(Condition, type="io.kestra.plugin.core.condition.ExecutionFlow"):
+class ExecutionFlow(
+    Condition,
+    type="io.kestra.plugin.core.condition.ExecutionFlow",
+    aliases=(
+        "io.kestra.core.models.conditions.types.ExecutionFlowCondition",
+        "io.kestra.plugin.core.condition.ExecutionFlowCondition",
+    ),
+):
     """True for executions of one flow.
 
     # Example
@@ -50,7 +57,14 @@ class ExecutionFlow(Condition, type="io.kestra.plugin.core.condition.ExecutionFl
         ) == text_of(self.flow_id, render)
 
 
-class ExecutionNamespace(Condition, type="io.kestra.plugin.core.condition.ExecutionNamespace"):
+class ExecutionNamespace(
+    Condition,
+    type="io.kestra.plugin.core.condition.ExecutionNamespace",
+    aliases=(
+        "io.kestra.core.models.conditions.types.ExecutionNamespaceCondition",
+        "io.kestra.plugin.core.condition.ExecutionNamespaceCondition",
+    ),
+):
     """True for executions of flows in a namespace.
 
     # Example
@@ -88,7 +102,14 @@ class ExecutionNamespace(Condition, type="io.kestra.plugin.core.condition.Execut
         return Comparison.PREFIX if boolean_of(self.prefix, render) else Comparison.EQUALS
 
 
-class ExecutionStatus(Condition, type="io.kestra.plugin.core.condition.ExecutionStatus"):
+class ExecutionStatus(
+    Condition,
+    type="io.kestra.plugin.core.condition.ExecutionStatus",
+    aliases=(
+        "io.kestra.core.models.conditions.types.ExecutionStatusCondition",
+        "io.kestra.plugin.core.condition.ExecutionStatusCondition",
+    ),
+):
     """True for executions in certain states.
 
     # Example
@@ -111,7 +132,14 @@ class ExecutionStatus(Condition, type="io.kestra.plugin.core.condition.Execution
         return (not wanted or state in wanted) and state not in unwanted
 
 
-class ExecutionLabels(Condition, type="io.kestra.plugin.core.condition.ExecutionLabels"):
+class ExecutionLabels(
+    Condition,
+    type="io.kestra.plugin.core.condition.ExecutionLabels",
+    aliases=(
+        "io.kestra.core.models.conditions.types.ExecutionLabelsCondition",
+        "io.kestra.plugin.core.condition.ExecutionLabelsCondition",
+    ),
+):
     """True for executions that have all of some labels.
 
     # Example
@@ -152,7 +180,14 @@ def pairs_of(labels: Mapping[str, Any] | Iterable[Any]) -> list[tuple[str, str |
     return [(str(entry["key"]), as_text(entry.get("value"))) for entry in entries]
 
 
-class HasRetryAttempt(Condition, type="io.kestra.plugin.core.condition.HasRetryAttempt"):
+class HasRetryAttempt(
+    Condition,
+    type="io.kestra.plugin.core.condition.HasRetryAttempt",
+    aliases=(
+        "io.kestra.core.models.conditions.types.HasRetryAttemptCondition",
+        "io.kestra.plugin.core.condition.HasRetryAttemptCondition",
+    ),
+):
     """True for executions in which a task was tried again.
 
     # What it does

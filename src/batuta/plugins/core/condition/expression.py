@@ -10,7 +10,14 @@ from batuta.plugins.core.condition.subject import Render, boolean_of, execution_
 from batuta.sdk import Condition, Lazy
 
 
-class Expression(Condition, type="io.kestra.plugin.core.condition.Expression"):
+class Expression(
+    Condition,
+    type="io.kestra.plugin.core.condition.Expression",
+    aliases=(
+        "io.kestra.core.models.conditions.types.VariableCondition",
+        "io.kestra.plugin.core.condition.ExpressionCondition",
+    ),
+):
     """True when an expression is.
 
     # What it does
@@ -33,7 +40,14 @@ class Expression(Condition, type="io.kestra.plugin.core.condition.Expression"):
         return text_of(self.expression, render).strip() not in {"", "false"}
 
 
-class ExecutionOutputs(Condition, type="io.kestra.plugin.core.condition.ExecutionOutputs"):
+class ExecutionOutputs(
+    Condition,
+    type="io.kestra.plugin.core.condition.ExecutionOutputs",
+    aliases=(
+        "io.kestra.core.models.conditions.types.ExecutionOutputsCondition",
+        "io.kestra.plugin.core.condition.ExecutionOutputsCondition",
+    ),
+):
     """True when the outputs of the other flow fulfil an expression.
 
     # What it does

@@ -11,7 +11,10 @@ from batuta.sdk import Condition
 
 
 class FlowCondition(
-    Condition, type="io.kestra.plugin.core.condition.FlowCondition", deprecated=True
+    Condition,
+    type="io.kestra.plugin.core.condition.FlowCondition",
+    aliases=("io.kestra.core.models.conditions.types.FlowCondition",),
+    deprecated=True,
 ):
     """True when the listening flow itself is the given one. Deprecated.
 
@@ -33,7 +36,10 @@ class FlowCondition(
 
 
 class FlowNamespaceCondition(
-    Condition, type="io.kestra.plugin.core.condition.FlowNamespaceCondition", deprecated=True
+    Condition,
+    type="io.kestra.plugin.core.condition.FlowNamespaceCondition",
+    aliases=("io.kestra.core.models.conditions.types.FlowNamespaceCondition",),
+    deprecated=True,
 ):
     """True when the listening flow is in the given namespace. Deprecated.
 

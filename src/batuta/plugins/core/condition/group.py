@@ -12,7 +12,14 @@ from batuta.sdk import Condition
 from batuta.sdk.definition import DurationText
 
 
-class Not(Condition, type="io.kestra.plugin.core.condition.Not"):
+class Not(
+    Condition,
+    type="io.kestra.plugin.core.condition.Not",
+    aliases=(
+        "io.kestra.core.models.conditions.types.NotCondition",
+        "io.kestra.plugin.core.condition.NotCondition",
+    ),
+):
     """True when none of the conditions holds.
 
     # Example
@@ -32,7 +39,14 @@ class Not(Condition, type="io.kestra.plugin.core.condition.Not"):
         return not any(condition.test(variables, render) for condition in self.conditions)
 
 
-class Or(Condition, type="io.kestra.plugin.core.condition.Or"):
+class Or(
+    Condition,
+    type="io.kestra.plugin.core.condition.Or",
+    aliases=(
+        "io.kestra.core.models.conditions.types.OrCondition",
+        "io.kestra.plugin.core.condition.OrCondition",
+    ),
+):
     """True when at least one of the conditions holds.
 
     # Example
@@ -56,7 +70,10 @@ class Or(Condition, type="io.kestra.plugin.core.condition.Or"):
 
 
 class MultipleCondition(
-    Condition, type="io.kestra.plugin.core.condition.MultipleCondition", deprecated=True
+    Condition,
+    type="io.kestra.plugin.core.condition.MultipleCondition",
+    aliases=("io.kestra.core.models.conditions.types.MultipleCondition",),
+    deprecated=True,
 ):
     """Several executions within a time window. Deprecated: use `preconditions` of the flow trigger.
 

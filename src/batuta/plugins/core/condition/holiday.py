@@ -13,7 +13,14 @@ from batuta.plugins.core.condition.subject import ConditionError, Render, text_o
 from batuta.sdk import Condition, Lazy
 
 
-class PublicHoliday(Condition, type="io.kestra.plugin.core.condition.PublicHoliday"):
+class PublicHoliday(
+    Condition,
+    type="io.kestra.plugin.core.condition.PublicHoliday",
+    aliases=(
+        "io.kestra.core.models.conditions.types.PublicHolidayCondition",
+        "io.kestra.plugin.core.condition.PublicHolidayCondition",
+    ),
+):
     """True on public holidays of a country.
 
     # What it does

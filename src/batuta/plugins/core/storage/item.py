@@ -14,7 +14,7 @@ from batuta.expr.errors import ExpressionError
 from batuta.model.ion import IonError, read_one
 from batuta.plugins.core.storage.source import lines_of, local_copy
 from batuta.plugins.core.truth import as_text, is_truthy
-from batuta.sdk import Lazy, Output, Property, RunContext, Task, TaskError
+from batuta.sdk import Output, Property, RunContext, Task, TaskError
 
 
 class FilterType(StrEnum):
@@ -60,7 +60,7 @@ class FilterItems(
     """
 
     from_: Property[str] = Field(alias="from", description="A file of internal storage.")
-    filter_condition: Lazy[str] = Field(description="The condition, over the fields of a row.")
+    filter_condition: str = Field(description="The condition, over the fields of a row.")
     filter_type: Property[FilterType] = Field(
         default=FilterType.INCLUDE, description="Whether rows that fulfil it are kept or dropped."
     )
@@ -137,7 +137,7 @@ class DeduplicateItems(
     """
 
     from_: Property[str] = Field(alias="from", description="A file of internal storage.")
-    expr: Lazy[str] = Field(description="The key, over the fields of a row.")
+    expr: str = Field(description="The key, over the fields of a row.")
 
     @override
     async def run(self, ctx: RunContext) -> DeduplicateOutput:
