@@ -72,6 +72,8 @@ class StartChild(Command, frozen=True, kw_only=True):
     restart: ExecutionId | None = None
     """Restart this failed child instead of making a new one."""
     index: int | None = None
+    told: Mapping[str, Any] | None = None
+    """What `trigger.variables.taskRunOutputs` says; None: the outputs that the task run has."""
     outputs: Expression = None
 
 

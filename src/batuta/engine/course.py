@@ -120,11 +120,18 @@ def finish(turn: Turn, state: State) -> None:
             turn.emit(ClearTimer(timer_id=f"sla/{sla.id}"))
     if turn.course.bounded:
         turn.emit(ClearTimer(timer_id="kill"))
+    if turn.course.slot is Slot.REQUESTED:
+        leave_queue(turn)
     if turn.course.renew is not None:
         turn.emit(NewExecution(due=turn.course.renew))
     _forget(turn)
     turn.note(None, branch=Branch.AFTER, cursor=0, live=0, side=0)
     turn.advance(None)
+
+
+def leave_queue(turn: Turn) -> None:
+    turn.remember(slot=Slot.LEFT)
+    turn.emit(ReleaseSlot(held=False))
 
 
 def _forget(turn: Turn) -> None:
@@ -146,14 +153,10 @@ def _forget(turn: Turn) -> None:
 
 def _close(turn: Turn) -> None:
     """01 §7.1: the slot is held until the execution is completely finished."""
-    slot = turn.course.slot
     if turn.execution.holds_slot:
         turn.change(holds_slot=False)
         turn.remember(slot=Slot.NONE)
         turn.emit(ReleaseSlot(held=True))
-    elif slot is Slot.REQUESTED:
-        turn.remember(slot=Slot.LEFT)
-        turn.emit(ReleaseSlot(held=False))
     turn.remember(phase=Phase.ENDED)
     turn.emit(End())
 

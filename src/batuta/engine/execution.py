@@ -5,7 +5,7 @@ the engine's own memory of a branch or loop, stored beside the row and read by n
 exactly as long as its state is not terminal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -140,6 +140,15 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
     def __len__(self) -> int:
         return self.below + len(self.above)
 
+    def __iter__(self) -> Iterator[int]:
+        yield from range(self.below)
+        yield from self.above
+
+    def without(self, others: "Seen") -> "Seen":
+        left = sorted(number for number in self if number not in others)
+        below = next((place for place, number in enumerate(left) if place != number), len(left))
+        return Seen(below, tuple(left[below:]))
+
 
 class Batches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The executions that a ForEachItem starts, by the number of their batch."""
@@ -147,6 +156,10 @@ class Batches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int = 0
     asked: int = 0
     """Begun: the inputs are being rendered or the execution is being made."""
+    unmade: Seen = Seen()
+    """Failed without an execution."""
+    again: tuple[int, ...] = ()
+    """To be begun once more after a restart."""
     rendered: Seen = Seen()
     started: Seen = Seen()
     ended: Seen = Seen()

@@ -116,7 +116,7 @@ class Lineage:
             return False
         scope, mine, theirs = self.diverge(run, target)
         node = self.plan if scope is None else self._node(scope)
-        if isinstance(node, Each) and mine.iteration != theirs.iteration:
+        if isinstance(node, Each) and mine.value != theirs.value:
             parallel = node.concurrency != 1 or not node.ordered
             return _rank(node, mine, theirs) and (parallel or not self._is_later(run, line))
         return not _after(node, mine.task_id, theirs.task_id)

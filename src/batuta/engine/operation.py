@@ -1,7 +1,7 @@
 """What people ask of an execution that is live: kill, pause, resume, go on after a restart, force (01 §8)."""
 
 from batuta.engine import course
-from batuta.engine.commands import ClearTimer, ReleaseSlot
+from batuta.engine.commands import ClearTimer
 from batuta.engine.ending import stop
 from batuta.engine.events import BreakpointResumed, KillRequested, Resumed, StatusForced
 from batuta.engine.execution import Enter, Phase, Slot, TaskRun
@@ -111,8 +111,7 @@ def _let_go(turn: Turn, state: State) -> None:
     if turn.course.phase is Phase.SCHEDULED:
         turn.emit(ClearTimer(timer_id="schedule"))
     if turn.course.slot is Slot.REQUESTED:
-        turn.remember(slot=Slot.LEFT)
-        turn.emit(ReleaseSlot(held=False))
+        course.leave_queue(turn)
     if state is State.RUNNING:
         course.begin(turn)
     elif state.is_terminal:

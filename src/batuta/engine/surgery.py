@@ -10,6 +10,7 @@ import msgspec
 
 from batuta.engine.execution import Course, Execution, Progress, TaskRun
 from batuta.engine.lineage import Lineage
+from batuta.engine.nodes.each import number_of
 from batuta.engine.plan import Dag, Each, Leaf, Pause, Plan, Subflow, WorkDir
 from batuta.engine.plan import Loop as LoopNode
 from batuta.engine.rollup import STOPPING, worse
@@ -165,7 +166,9 @@ def mark(
             kept.append(marked)
         elif run.id in above:
             kept.append(_going_on(run, at))
-        elif target in lineage.above(run) or not (over and lineage.in_later_list(run, target)):
+        elif target in lineage.above(run):
+            kept.extend(() if marked.state is State.RESTARTED else (run,))
+        elif not (over and lineage.in_later_list(run, target)):
             kept.append(run)
     if any(run.state is State.PAUSED for run in kept):
         header = _replace(execution, progress=Progress(course=_course(execution)))
@@ -240,6 +243,8 @@ def _copied(
             id=ids[run.id],
             ordinal=ordinal,
             parent_id=None if run.parent_id is None else ids[run.parent_id],
+            # The executions that the source started are not those of the copy.
+            progress=None if run.state is State.RESTARTED else run.progress,
         )
         for ordinal, run in enumerate(ordered)
     ]
@@ -345,7 +350,8 @@ def _fill_each(
     """The first value that was never begun, and those that were begun and have nothing running."""
     node = lineage.plan.nodes[run.task_id]
     tasks = node.tasks if isinstance(node, Each) else ()
-    places = [(child.iteration or 0, tasks.index(child.task_id)) for child in main]
+    items = memory.items or ()
+    places = [(number_of(child, items), tasks.index(child.task_id)) for child in main]
     if isinstance(node, Each) and not node.ordered:
         flat = [index * len(tasks) + position for index, position in places]
         return _replace(memory, cursor=max(flat, default=-1) + 1)

@@ -18,6 +18,7 @@ from batuta.engine.commands import (
     OutputsSaved,
     RunSaved,
     RunsRemoved,
+    RunTask,
     Step,
 )
 from batuta.engine.execution import (
@@ -214,9 +215,11 @@ class Turn:
         changed = execution is not before
         if not changed and not self.commands and not self._rest and not self._touched:
             return Step(before)
-        commands = tuple(self.commands)
-        if execution.state is not before.state:
-            commands = (Announce(state=execution.state), *commands)
+        # What is run at once goes before what is rendered, so that task runs come in the order of 01 §6.2.
+        runs = [command for command in self.commands if isinstance(command, RunTask)]
+        rest = [command for command in self.commands if not isinstance(command, RunTask)]
+        announced = [] if execution.state is before.state else [Announce(state=execution.state)]
+        commands = (*announced, *runs, *rest)
         changes: list[Change] = []
         changes.extend(self._removed)
         changes.extend(map(RunSaved, self._touched.values()))

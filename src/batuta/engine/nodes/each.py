@@ -3,6 +3,7 @@
 The memory of a loop is its values, a cursor and counters; children that ended are only counted.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from batuta.engine import branch
@@ -86,9 +87,18 @@ def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
     if not isinstance(node, Each) or not node.ordered or child.state in STOPPING:
         return
     position = node.tasks.index(child.task_id) + 1
-    if position < len(node.tasks) and child.iteration is not None:
-        begun = sorted((*turn.progress(run).open, (child.iteration, position)))
+    if position < len(node.tasks):
+        index = number_of(child, turn.progress(run).items or ())
+        begun = sorted((*turn.progress(run).open, (index, position)))
         turn.note(run, open=tuple(begun))
+
+
+def number_of(child: TaskRun, items: Sequence[str]) -> int:
+    """Position of the child's value. A LoopUntil counts its own passes in `iteration`."""
+    number = child.iteration or 0
+    if number < len(items) and items[number] == child.value:
+        return number
+    return items.index(child.value or "")
 
 
 KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted), rendered)

@@ -58,9 +58,21 @@ def _again(turn: Turn, node: EachItem, run: TaskRun) -> None:
     if not node.call.restart_failed or not failed:
         _begin(turn, node, run, total=len(progress.items or ()))
         return
-    counts = {**batches.counts, _FAILED: 0, _RUNNING: failed}
-    _keep(turn, run, msgspec.structs.replace(batches, ended=Seen(), counts=counts))
-    turn.emit(RestartChildren(task_run_id=run.id))
+    unmade = batches.unmade
+    counts = {**batches.counts, _FAILED: 0, _CREATED: len(unmade), _RUNNING: failed - len(unmade)}
+    batches = msgspec.structs.replace(
+        batches,
+        rendered=batches.rendered.without(unmade),
+        started=batches.started.without(unmade),
+        ended=Seen(),
+        unmade=Seen(),
+        again=tuple(unmade),
+        counts=counts,
+    )
+    _keep(turn, run, batches)
+    if failed > len(unmade):
+        turn.emit(RestartChildren(task_run_id=run.id))
+    _fill(turn, node, run)
 
 
 def _rendered(turn: Turn, node: EachItem, run: TaskRun, *, event: Rendered, purpose: str) -> None:
@@ -90,9 +102,14 @@ def _fill(turn: Turn, node: EachItem, run: TaskRun) -> None:
     """Ask for the next children; no more than a window of them are on their way at once."""
     items = turn.progress(run).items or ()
     batches = _batches(turn, run)
-    while batches.asked < batches.total and batches.asked - len(batches.started) < WINDOW:
-        number = batches.asked
-        _keep(turn, run, msgspec.structs.replace(batches, asked=number + 1))
+    while _on_the_way(batches) < WINDOW and (batches.again or batches.asked < batches.total):
+        if batches.again:
+            number, *rest = batches.again
+            batches = msgspec.structs.replace(batches, again=tuple(rest))
+        else:
+            number = batches.asked
+            batches = msgspec.structs.replace(batches, asked=number + 1)
+        _keep(turn, run, batches)
         values = subflow.properties(node.call)
         if any(map(is_template, values.values())):
             frame = msgspec.structs.replace(turn.runs[run.id], iteration=number)
@@ -101,6 +118,10 @@ def _fill(turn: Turn, node: EachItem, run: TaskRun) -> None:
         else:
             _start(turn, node, run, number=number, values=values)
         batches = _batches(turn, run)
+
+
+def _on_the_way(batches: Batches) -> int:
+    return batches.asked - len(batches.again) - len(batches.started)
 
 
 def _batch_rendered(turn: Turn, node: EachItem, run: TaskRun, *, event: Rendered) -> None:
@@ -124,14 +145,23 @@ def _start(
         _failed(turn, node, run, number=number, problem=str(error))
     else:
         turn.note(run, link=subflow.flow_link(command))
-        turn.emit(msgspec.structs.replace(command, index=number))
+        batches = _batches(turn, run)
+        address = f"//{_base(turn, run)}/{number}/outputs.ion"
+        command = msgspec.structs.replace(
+            command,
+            index=number,
+            task_run=msgspec.structs.replace(command.task_run, iteration=number),
+            told={"numberOfBatches": batches.total, "uri": address},
+        )
+        turn.emit(command)
 
 
 def _failed(turn: Turn, node: EachItem, run: TaskRun, *, number: int, problem: str) -> None:
     """This batch could not be given to an execution."""
     turn.log("ERROR", problem, run)
     batches = _batches(turn, run)
-    _keep(turn, run, msgspec.structs.replace(batches, started=batches.started.add(number)))
+    started, unmade = batches.started.add(number), batches.unmade.add(number)
+    _keep(turn, run, msgspec.structs.replace(batches, started=started, unmade=unmade))
     _count(turn, node, run, number=number, states=(_CREATED, _FAILED))
 
 
@@ -196,14 +226,19 @@ def _finish(turn: Turn, node: EachItem, run: TaskRun, *, counts: Mapping[str, in
 
 def _publish(turn: Turn, run: TaskRun) -> None:
     batches = _batches(turn, run)
-    flow, execution = turn.plan.flow, turn.execution.id
-    place = "/".join((*flow.namespace.split("."), _slug(flow.id), "executions", execution))
     outputs = {
         "iterations": dict(batches.counts),
         "numberOfBatches": batches.total,
-        "subflowOutputsBaseUri": f"/{place}/tasks/{_slug(run.task_id)}/{run.id}",
+        "subflowOutputsBaseUri": _base(turn, run),
     }
     turn.outputs(run, outputs)
+
+
+def _base(turn: Turn, run: TaskRun) -> str:
+    """Where the outputs of the executions are written, below the internal storage."""
+    flow = turn.plan.flow
+    place = "/".join((*flow.namespace.split("."), _slug(flow.id), "executions", turn.execution.id))
+    return f"/{place}/tasks/{_slug(run.task_id)}/{run.id}"
 
 
 def _slug(name: str) -> str:
@@ -233,10 +268,12 @@ def _killed(turn: Turn, node: EachItem, run: TaskRun, *, hard: bool, cascade: bo
     if run.state is State.RUNNING and cascade:
         batches = _batches(turn, run)
         templated = any(map(is_template, subflow.properties(node.call).values()))
-        never = batches.total - (len(batches.rendered) if templated else batches.asked)
+        begun = len(batches.rendered) if templated else batches.asked - len(batches.again)
+        never = batches.total - begun
         counts = {**batches.counts, _CREATED: batches.counts.get(_CREATED, 0) - never}
         counts[State.KILLED.value] = counts.get(State.KILLED.value, 0) + never
-        _keep(turn, run, msgspec.structs.replace(batches, asked=batches.total, counts=counts))
+        batches = msgspec.structs.replace(batches, asked=batches.total, again=(), counts=counts)
+        _keep(turn, run, batches)
         turn.emit(KillChildren(task_run_id=run.id))
         if counts[_CREATED] + counts.get(_RUNNING, 0) == 0:
             _finish(turn, node, run, counts=counts)

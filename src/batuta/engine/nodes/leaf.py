@@ -157,7 +157,7 @@ def lost(turn: Turn, node: Leaf, run: TaskRun, *, event: AttemptLost) -> None:
         return
     turn.note(run, attempt=0)
     run = turn.runs[run.id]
-    if turn.course.ending is not None and turn.course.hard:
+    if turn.course.ending is not None:
         attempts = _ended_attempts(turn, run, state=State.KILLED, event=None)
         turn.end(run, State.KILLED, attempts=attempts, progress=kept(turn, run))
     elif event.resubmit:

@@ -129,16 +129,20 @@ def child_ended(turn: Turn, node: Subflow, run: TaskRun, *, event: ChildEnded) -
     if event.outputs:
         outputs["outputs"] = event.outputs
     turn.outputs(run, outputs)
-    transmitted = node.transmit_failed and event.state in _TRANSMITTED
-    if event.problem is not None:
-        turn.log("ERROR", f"Failed to extract outputs with the error: '{event.problem}'", run)
-    elif transmitted:
-        level = "WARN" if event.state is State.WARNING else "ERROR"
-        where = link(event.execution_id, turn.progress(run).link)
-        turn.log(level, f"Subflow execution {where} ends in {event.state} state", run)
-    shown = State.FAILED if event.problem is not None else event.state
-    result = shown if transmitted or event.problem is not None else State.SUCCESS
-    settle(turn, node, run, shown=shown, result=result)
+    problem = event.problem
+    if problem is not None:
+        turn.log("ERROR", f"Failed to extract outputs with the error: '{problem}'", run)
+        settle(turn, node, run, shown=State.FAILED, result=State.FAILED)
+        return
+    result = State.SUCCESS
+    if node.transmit_failed and event.state in _TRANSMITTED:
+        result = event.state
+        told = forgiven(result, allow_failure=node.allow_failure, allow_warning=node.allow_warning)
+        if told is not State.SUCCESS:
+            level = "WARN" if told is State.WARNING else "ERROR"
+            where = link(event.execution_id, turn.progress(run).link)
+            turn.log(level, f"Subflow execution {where} ends in {told} state", run)
+    settle(turn, node, run, shown=event.state, result=result)
 
 
 def settle(turn: Turn, node: Subflow, run: TaskRun, *, shown: State, result: State) -> None:

@@ -15,7 +15,6 @@ from batuta.engine import commands as c
 from batuta.engine import events as e
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Leaf, Plan, WorkDir
-from batuta.engine.surgery import SurgeryError, mark, replay, restart
 from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import SECOND, Instant, Micros
 from batuta.model.label import Label
@@ -23,6 +22,7 @@ from batuta.model.state import History, State
 from batuta.testing.simulate.check import BreachError, Rows
 from batuta.testing.simulate.dice import Dice
 from batuta.testing.simulate.generate import FLOW, random_plan
+from batuta.testing.simulate.happening import Happening, Operation
 
 _MOST_EVENTS = 4_000
 _RESULTS = (State.SUCCESS,) * 6 + (State.FAILED,) * 3 + (State.WARNING,)
@@ -41,20 +41,21 @@ _WORDS = ("true", "false", "b", "", "0", "PT1S", "2")
 
 
 class World:
-    """Everything that happens follows from the seed. `events` are those that the engine took in, in order."""
+    """Everything that happens follows from the seed. `happened` is what came to the engine, in order."""
 
     def __init__(self, seed: int) -> None:
         self.dice = Dice(seed)
         self.plan: Plan = random_plan(self.dice)
         self.now = Instant(1_000 * SECOND)
         self.rows = Rows(self.plan, self._new_execution())
-        self.events: list[e.AnyEvent] = []
+        self.happened: list[Happening] = []
         self.start = self.rows.execution
         self._mail: list[tuple[Instant, e.AnyEvent]] = []
         self._timers: dict[str, Instant] = {}
         self._children: dict[ExecutionId, tuple[c.StartChild, bool]] = {}
         self._queued = False
         self._restarts = 2
+        self._unrest = self.dice.pick((0, 2, 5, 20))
         self._helped = 0
 
     def _new_execution(self) -> Execution:
@@ -75,10 +76,10 @@ class World:
     def run(self) -> None:
         """Until the world is quiet. Raises `BreachError`."""
         self._take(e.Created(at=self.now))
-        while len(self.events) < _MOST_EVENTS:
+        while len(self.happened) < _MOST_EVENTS:
             if self.dice.chance(4):
                 self.rows.reload()
-            if self.dice.chance(3):
+            if self.dice.chance(self._unrest):
                 self._meddle()
             if not self._deliver() and not self._fire() and not self._help():
                 break
@@ -90,7 +91,7 @@ class World:
         """Give an event to the engine; what can be answered at once is answered, as the executor does."""
         queue = deque([event])
         while queue:
-            self.events.append(queue[0])
+            self.happened.append(queue[0])
             result = self.rows.take(queue.popleft())
             for command in result.commands:
                 queue.extend(self._obey(command))
@@ -185,41 +186,24 @@ class World:
         if self._restarts == 0 or self.dice.chance(50):
             return False
         self._restarts -= 1
-        rows, execution = tuple(self.rows.runs.values()), self.rows.execution
         run_ids = sorted(self.rows.runs)
-        try:
-            match self.dice.below(3):
-                case 0:
-                    edited = restart(self.plan, execution, rows, at=self.now)
-                case 1 if run_ids:
-                    edited = mark(
-                        self.plan,
-                        execution,
-                        rows,
-                        task_run_id=self.dice.pick(run_ids),
-                        state=self.dice.pick((State.SUCCESS, State.FAILED, State.RUNNING)),
-                        at=self.now,
-                    )
-                case _:
-                    edited = replay(
-                        self.plan,
-                        execution,
-                        rows,
-                        at=self.now,
-                        new_id=ExecutionId(f"sim{self._restarts}"),
-                        task_run_id=self.dice.pick((None, *run_ids)),
-                    )
-        except SurgeryError:
-            return True
-        if edited.execution.id != execution.id:
-            self._forget()
-            self.rows = Rows(self.plan, edited.execution)
-        self.rows.edit(edited)
-        self._take(
-            e.Created(at=self.now)
-            if edited.execution.state is State.CREATED
-            else e.Restarted(at=self.now)
+        kind = self.dice.pick(("restart", "mark", "replay"))
+        operation = Operation(
+            kind=kind,
+            at=self.now,
+            task_run_id=self.dice.pick((None, *run_ids)) if kind == "replay" or run_ids else None,
+            state=self.dice.pick((State.SUCCESS, State.FAILED, State.RUNNING)),
+            new_id=ExecutionId(f"sim{self._restarts}"),
         )
+        self.happened.append(operation)
+        rows = operation.apply(self.rows)
+        if rows is None:
+            return True
+        if rows is not self.rows:
+            self._forget()
+            self.rows = rows
+        first = rows.execution.state is State.CREATED
+        self._take(e.Created(at=self.now) if first else e.Restarted(at=self.now))
         return True
 
     def _forget(self) -> None:
