@@ -27,7 +27,7 @@ from batuta.engine.commands import (
     StartChild,
 )
 from batuta.engine.events import AnyEvent, KillRequested, Rendered
-from batuta.engine.execution import TaskRun
+from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Concurrency, Leaf
 from batuta.engine.step import step
 from batuta.expr import ExpressionError
@@ -43,6 +43,7 @@ from batuta.server.executor.live import Live
 from batuta.server.executor.lookup import NeedsLookUpError
 from batuta.server.executor.note import InlineNote, Note, RenderNote, TaskNote
 from batuta.server.executor.rendering import Rendering, render_all
+from batuta.server.lock import released_row
 from batuta.server.worker.render import JobRenderer
 from batuta.storage.layout import message_path, to_uri
 from batuta.store.rows import (
@@ -52,6 +53,7 @@ from batuta.store.rows import (
     OutputRow,
     SlotRelease,
     SlotRequest,
+    TriggerKey,
 )
 
 RENEW_TIMER = "renew"
@@ -250,9 +252,19 @@ class Mover:
         if link is not None and link.wait:
             event = await self._children.ended(live, link)
             draft.inbox.append(Mail(link.execution_id, event))
+        if execution.trigger is not None and link is None:
+            await self._unlock(execution, draft)
         for timer_id in live.timers:
             draft.set_timer(execution.id, timer_id, None)
         draft.ended.append(live)
+
+    async def _unlock(self, execution: Execution, draft: Draft) -> None:
+        """The trigger that started the execution may fire again."""
+        trigger_id = (execution.trigger or {}).get("id")
+        row = await self._services.store.triggers.get(TriggerKey(execution.flow, str(trigger_id)))
+        if row is not None and row.execution_id == execution.id:
+            now = self._services.clock.now()
+            draft.triggers.append(released_row(row, execution, now=now))
 
     async def _output_row(self, live: Live, run: TaskRun, outputs: Mapping[str, Any]) -> OutputRow:
         data: bytes | None = codec.encode(outputs)

@@ -1,7 +1,8 @@
 """What workers report, turned into events; and the same for attempts that the server runs itself."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from batuta.engine.events import AnyEvent, TaskFinished, TaskStarted
@@ -110,16 +111,16 @@ class LocalGateway:
 
     def started(self, job: Job, at: Instant) -> None:
         message = JobStarted(job_id=job.id, worker_id=SERVER_WORKER, at=at)
-        self._loop.call_soon_threadsafe(self._reports.started, job, message)
+        self._post(self._reports.started, job, message)
 
     def log(self, job: Job, lines: Sequence[LogLine]) -> None:
-        self._loop.call_soon_threadsafe(self._reports.log, job, lines)
+        self._post(self._reports.log, job, lines)
 
     async def drain(self) -> None:
         """The server's own tasks write little."""
 
     def metrics(self, job: Job, lines: Sequence[MetricLine]) -> None:
-        self._loop.call_soon_threadsafe(self._reports.metrics, job, lines)
+        self._post(self._reports.metrics, job, lines)
 
     async def ask(self, job: Job, operation: str, arguments: Mapping[str, Any]) -> Any:
         call = self._reports.ask(job, operation, arguments)
@@ -129,3 +130,7 @@ class LocalGateway:
         call = self._reports.ask(job, operation, arguments)
         future = asyncio.run_coroutine_threadsafe(call, self._loop)
         return future.result(LOOK_UP_SECONDS)
+
+    def _post(self, report: Callable[..., None], job: Job, what: Any) -> None:
+        with suppress(RuntimeError):  # the server's loop is closed: nobody is there to be told
+            self._loop.call_soon_threadsafe(report, job, what)

@@ -6,8 +6,6 @@ attempt that was running is reported as lost.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -28,6 +26,7 @@ from batuta.server.executor.note import InlineNote, RenderNote, TaskNote, read_n
 from batuta.server.executor.rendering import Rendering
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.snapshot import snapshot
+from batuta.server.executor.thread import AttemptThreads, ThreadAttempt
 from batuta.server.protocol import ChildSpec, Job, JobFinished
 from batuta.server.worker.attempt import Attempt
 from batuta.server.worker.host import LookUpHost
@@ -35,9 +34,6 @@ from batuta.server.worker.pool import WorkerPool
 from batuta.server.worker.render import JobRenderer
 from batuta.server.worker.workplace import Workplace
 from batuta.store.rows import JobRow
-
-THREADS = 64
-"""Attempts that run in this process at once."""
 
 log = structlog.get_logger()
 
@@ -60,7 +56,7 @@ class Work:
         self.place: Workplace | None = None
         self.pool: WorkerPool | None = None
         """None: worker tasks run on threads of this process."""
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="task")
+        self._threads = AttemptThreads()
         self._kills: dict[TaskRunId, Callable[[], None]] = {}
         self.on_finished: Callable[[Job, JobFinished], None] = lambda _job, _finished: None
         self.deliver: Callable[[Local], None] = lambda _: None
@@ -187,16 +183,9 @@ class Work:
         )
 
     async def _run_here(self, job: Job, run: TaskRun) -> None:
-        """On a thread with an event loop of its own, where look-ups may wait."""
-        attempt = Attempt(job, self._here())
-        loop = asyncio.new_event_loop()
-        self._kills[run.id] = partial(_call, loop, attempt.kill)
-        try:
-            here = asyncio.get_running_loop()
-            finished = await here.run_in_executor(self._threads, _run_loop, loop, attempt)
-        finally:
-            loop.close()
-        self.on_finished(job, finished)
+        attempt = ThreadAttempt(Attempt(job, self._here()))
+        self._kills[run.id] = attempt.kill
+        self.on_finished(job, await self._threads.run(attempt))
 
     def _here(self) -> Workplace:
         if self.place is None:
@@ -213,15 +202,6 @@ class Work:
             attempt=row.attempt,
             state=State.FAILED,
         )
-
-
-def _run_loop(loop: asyncio.AbstractEventLoop, attempt: Attempt) -> JobFinished:
-    return loop.run_until_complete(attempt.run())
-
-
-def _call(loop: asyncio.AbstractEventLoop, action: Callable[[], None]) -> None:
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(action)
 
 
 def _child(node: AnyNode) -> ChildSpec:

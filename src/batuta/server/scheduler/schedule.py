@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from batuta.engine.execution import Execution
 from batuta.expr.temporal import Zone
 from batuta.flow.definition import Flow
 from batuta.model.ids import FlowKey
@@ -16,6 +15,7 @@ from batuta.plugins.core.trigger.schedule import (
     RecoverMissedSchedules,
     Schedule,
 )
+from batuta.server.lock import MISSED
 from batuta.store.rows import TriggerKey, TriggerRow
 
 _replace = msgspec.structs.replace
@@ -67,6 +67,11 @@ def fingerprint(schedule: Schedule) -> Mapping[str, Any]:
     return {"definition": schedule.model_dump_json(by_alias=True, exclude_none=True)}
 
 
+def is_edited(row: TriggerRow, schedule: Schedule) -> bool:
+    former = (row.memory or {}).get("definition")
+    return bool(former != fingerprint(schedule)["definition"])
+
+
 def recovered_row(
     row: TriggerRow, schedule: Schedule, setting: Setting, *, holds: Holds | None
 ) -> TriggerRow:
@@ -79,15 +84,10 @@ def recovered_row(
         zone=schedule.zone(setting.zone),
         holds=holds,
     )
-    return row if next_date == row.next_date else _replace(row, next_date=next_date)
-
-
-def released_row(row: TriggerRow, execution: Execution, *, now: Instant) -> TriggerRow:
-    """The execution that kept the trigger from firing has ended (04 §5.2)."""
-    stops = execution.state in row.stop_after
-    return _replace(
-        row, execution_id=None, worker_id=None, disabled=row.disabled or stops, updated=now
-    )
+    memory = {name: value for name, value in (row.memory or {}).items() if name != MISSED}
+    if next_date == row.next_date and memory == row.memory:
+        return row
+    return _replace(row, next_date=next_date, memory=memory)
 
 
 def decide(
@@ -119,5 +119,6 @@ def advanced(
         date=base,
         next_date=schedule.next_fire(base, now=setting.now, zone=zone, holds=holds),
         stop_after=tuple(schedule.stop_after or ()),
+        memory=fingerprint(schedule),
         updated=setting.now,
     )

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from batuta.engine.events import Created
 from batuta.expr import ExpressionError
@@ -23,6 +24,7 @@ from batuta.plugins.core.trigger.schedule import Holds, Occurrence, RecoverMisse
 from batuta.sdk.context import RunInfo
 from batuta.sdk.errors import PluginError
 from batuta.server.executor.variables import Surroundings
+from batuta.server.lock import MISSED, released_row
 from batuta.server.protocol import Job
 from batuta.server.scheduler.schedule import (
     Decision,
@@ -30,10 +32,9 @@ from batuta.server.scheduler.schedule import (
     advanced,
     decide,
     edited_row,
-    fingerprint,
+    is_edited,
     new_row,
     recovered_row,
-    released_row,
     schedules_of,
 )
 from batuta.server.worker.host import LookUpHost
@@ -163,7 +164,7 @@ class Scheduler:
         setting = self._setting()
         if row is None:
             return new_row(key, schedule, setting)
-        if row.memory != fingerprint(schedule):
+        if is_edited(row, schedule):
             return edited_row(row, schedule, setting)
         if not recover or compiled is None:
             return row
@@ -186,12 +187,12 @@ class Scheduler:
             if compiled is None or schedule is None:
                 blocked = True
             elif row.execution_id is not None:
-                blocked = not await self._heal(row, schedule, compiled) or blocked
+                blocked = not await self._heal(row) or blocked
             else:
                 await self._fire(row, schedule, compiled)
         return blocked
 
-    async def _heal(self, row: TriggerRow, schedule: Schedule, compiled: Compiled) -> bool:
+    async def _heal(self, row: TriggerRow) -> bool:
         """Free a row whose execution is gone or over; whether it is free now."""
         if row.execution_id is None:
             return True
@@ -199,24 +200,16 @@ class Scheduler:
         if found is not None and not is_over(found.execution):
             return False
         now = self._services.clock.now()
-        free = row
+        free = replace(row, execution_id=None, worker_id=None, updated=now)
         if found is not None:
             free = released_row(row, found.execution, now=now)
-        else:
-            free = TriggerRow(
-                key=row.key, date=row.date, next_date=row.next_date, memory=row.memory
-            )
-        setting = self._setting()
-        if not free.disabled:
-            holds = self._holds(compiled, schedule)
-            free = await asyncio.to_thread(
-                partial(recovered_row, free, schedule, setting, holds=holds)
-            )
         await self._services.store.commit(Turn(triggers=[free]))
         return True
 
     async def _fire(self, row: TriggerRow, schedule: Schedule, compiled: Compiled) -> None:
         setting = self._setting()
+        if (row.memory or {}).get(MISSED) and not await self._recover(row, schedule, compiled):
+            return
         turn = Turn(triggers=[advanced(row, schedule, setting, base=setting.now)])
         try:
             holds = self._holds(compiled, schedule)
@@ -230,6 +223,16 @@ class Scheduler:
             await self._services.store.commit(turn)
         except ConflictError:
             await self._services.store.commit(Turn(triggers=turn.triggers))
+
+    async def _recover(self, row: TriggerRow, schedule: Schedule, compiled: Compiled) -> bool:
+        """Apply the policy for occurrences that passed while the execution ran; whether the row is still due."""
+        setting = self._setting()
+        holds = self._holds(compiled, schedule)
+        kept = await asyncio.to_thread(partial(recovered_row, row, schedule, setting, holds=holds))
+        if kept.next_date == row.next_date:
+            return True
+        await self._services.store.commit(Turn(triggers=[kept]))
+        return False
 
     async def _firing(
         self, decision: Decision, occurrence: Occurrence, schedule: Schedule, *, compiled: Compiled
@@ -252,16 +255,7 @@ class Scheduler:
         execution_id = row.execution.id
         now = self._services.clock.now()
         blocking = None if schedule.allow_concurrent else execution_id
-        held = TriggerRow(
-            key=decision.row.key,
-            date=decision.row.date,
-            next_date=decision.row.next_date,
-            execution_id=blocking,
-            backfill=decision.row.backfill,
-            stop_after=decision.row.stop_after,
-            memory=decision.row.memory,
-            updated=now,
-        )
+        held = replace(decision.row, execution_id=blocking, updated=now)
         fire = Fire(key=held.key, time=occurrence.date, execution_id=execution_id)
         return Turn(
             created=[row],
