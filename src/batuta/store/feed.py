@@ -1,5 +1,6 @@
 """What one transaction changed, gathered while it runs, and the listeners that hear of it afterwards."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
@@ -83,9 +84,14 @@ class Listeners:
         return stop
 
     def tell(self, feed: Feed) -> None:
-        if not self._listeners:
+        """On the event loop. A listener that fails is reported to the loop; the rows are committed all the same."""
+        committed = feed.committed() if self._listeners else None
+        if committed is None:
             return
-        committed = feed.committed()
-        if committed is not None:
-            for listener in tuple(self._listeners):
+        for listener in tuple(self._listeners):
+            try:
                 listener(committed)
+            except Exception as error:
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a listener of the store failed", "exception": error}
+                )

@@ -210,7 +210,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """New executions. An id that exists already: `ConflictError`."""
     executions: Sequence[Execution] = ()
     """Changed headers. Written are: revision, histories, outputs, variables, labels, attempt_number, breakpoints,
-    created_runs, holds_slot, progress; the rest never changes. An execution that is gone: `GoneError`."""
+    created_runs, holds_slot, progress; the rest, and the first entry of the histories, never changes.
+    An execution that is gone: `GoneError`."""
     removed_runs: Sequence[tuple[ExecutionId, TaskRunId]] = ()
     """These task runs go, with their descendants and the outputs of both; before `task_runs` is written."""
     task_runs: Sequence[TaskRunRow] = ()

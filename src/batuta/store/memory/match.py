@@ -80,9 +80,14 @@ class Resource(msgspec.Struct, Generic[Row], frozen=True):
         backwards = sorts[-1].descending if sorts else self.descending
         found = sorted(rows, key=self.key, reverse=backwards)
         for sort in reversed(sorts or self.order):
-            read = self.read[sort.field]
-            found.sort(key=lambda row: _sortable(read(row)), reverse=sort.descending)
+            found.sort(key=self._sort_key(sort.field), reverse=sort.descending)
         return found
+
+    def _sort_key(self, field: str) -> Callable[[Row], tuple[bool, Any]]:
+        read = self.read[field]
+        if self.kinds[field] is Kind.LEVEL:
+            return lambda row: (True, LEVELS[read(row)])
+        return lambda row: _sortable(read(row))
 
 
 def holds(place: Any, condition: Filter, kind: Kind) -> bool:

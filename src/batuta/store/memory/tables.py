@@ -103,11 +103,11 @@ class Tables:
             raise FencedError(lost)
         new = [row.execution.id for row in turn.created]
         _refuse("execution", new, self.executions)
-        _refuse("job", [(row.task_run_id, row.attempt) for row in turn.jobs], self.jobs)
-        _refuse("fire", [_used(fire) for fire in turn.fires], self.fires)
         for execution in turn.executions:
             if execution.id not in self.executions and execution.id not in new:
                 raise GoneError(f"execution {execution.id} is gone")
+        _refuse("fire", [_used(fire) for fire in turn.fires], self.fires)
+        _refuse("job", [(row.task_run_id, row.attempt) for row in turn.jobs], self.jobs)
 
     def _remove_run(self, execution_id: ExecutionId, task_run_id: TaskRunId) -> None:
         runs = self.runs.get(execution_id, {})

@@ -1,6 +1,6 @@
 """Executions, task runs and outputs in SQLite."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from batuta.engine.execution import TaskRun
 from batuta.model.ids import ExecutionId, TaskId, TaskRunId
@@ -13,6 +13,7 @@ from batuta.store.sqlite.database import Database
 from batuta.store.sqlite.session import Session, Transaction
 
 ALL = 1 << 62
+MAX_IDS = 500
 _PARTS = (
     sql.TASK_RUN_DELETE,
     sql.OUTPUT_DELETE,
@@ -37,10 +38,14 @@ class SqliteExecutions:
         return await self._database.read(work)
 
     async def get_many(self, ids: Sequence[ExecutionId]) -> Sequence[ExecutionRow]:
-        records = await self._database.read(
-            lambda session: session.all(sql.EXECUTION_GET, ids=list(ids))
-        )
-        return [read_execution(found) for found in records]
+        def work(session: Session) -> list[ExecutionRow]:
+            return [
+                read_execution(found)
+                for some in _chunks(ids)
+                for found in session.all(sql.EXECUTION_GET, ids=some)
+            ]
+
+        return await self._database.read(work)
 
     async def search(self, query: Query) -> Page[ExecutionRow]:
         return await self._database.page(sql.EXECUTION_SEARCH, query, decode=read_execution)
@@ -103,18 +108,28 @@ class SqliteExecutions:
     async def delete(
         self, ids: Sequence[ExecutionId], *, logs: bool = True, metrics: bool = True
     ) -> int:
+        statements = [
+            *_PARTS,
+            *([sql.LOG_DELETE_OF] if logs else []),
+            *([sql.METRIC_DELETE_OF] if metrics else []),
+        ]
+
         def work(transaction: Transaction) -> int:
-            chosen = list(ids)
-            for statement in _PARTS:
-                transaction.run(statement, ids=chosen)
-            if logs:
-                transaction.run(sql.LOG_DELETE_OF, ids=chosen)
-            if metrics:
-                transaction.run(sql.METRIC_DELETE_OF, ids=chosen)
-            transaction.feed.deleted += chosen
-            return transaction.run(sql.EXECUTION_DELETE, ids=chosen)
+            transaction.feed.deleted += ids
+            gone = 0
+            for some in _chunks(ids):
+                for statement in statements:
+                    transaction.run(statement, ids=some)
+                gone += transaction.run(sql.EXECUTION_DELETE, ids=some)
+            return gone
 
         return await self._database.write(work)
+
+
+def _chunks(ids: Sequence[ExecutionId]) -> Iterator[list[ExecutionId]]:
+    """SQLite bounds the number of marks in a statement."""
+    for start in range(0, len(ids), MAX_IDS):
+        yield list(ids[start : start + MAX_IDS])
 
 
 def _live_runs(session: Session, execution_id: ExecutionId) -> dict[TaskRunId, TaskRun]:

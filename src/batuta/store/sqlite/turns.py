@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from batuta.engine.events import AnyEvent
 from batuta.engine.execution import Execution
-from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.store import record
 from batuta.store._generated import sqlite as sql
 from batuta.store.errors import FencedError, GoneError
@@ -53,11 +53,11 @@ class TurnBatch:
         self._fires: list[Fire] = []
         self._inbox: list[InboxRow] = []
         self._inbox_done: list[Record] = []
-        self._jobs_done: list[Record] = []
+        self._jobs_done: dict[tuple[TaskRunId, int], None] = {}
 
     def add(self, turn: Turn) -> None:
         """Raises `FencedError` when turns of one batch hold different epochs of a partition."""
-        if turn.removed_runs and self._size:
+        if self._size and self._depends(turn):
             self.write()
         self._size += 1
         if turn.fences:
@@ -82,6 +82,14 @@ class TurnBatch:
         self._write_numbered()
         self._write_queues()
         self._clear()
+
+    def _depends(self, turn: Turn) -> bool:
+        """Whether the turn has to come after what is gathered, which is written in another order than it was asked for."""
+        return (
+            bool(turn.removed_runs)
+            or any(row.execution.id in self._executions for row in turn.created)
+            or any((row.task_run_id, row.attempt) in self._jobs_done for row in turn.jobs)
+        )
 
     def _add_fences(self, turn: Turn) -> None:
         for part, epoch in turn.fences.items():
@@ -118,7 +126,7 @@ class TurnBatch:
             self._add_mail(mail.execution_id, mail.event)
         self._inbox_done += [(id_,) for id_ in turn.inbox_done]
         self._jobs += turn.jobs
-        self._jobs_done += turn.jobs_done
+        self._jobs_done |= dict.fromkeys(turn.jobs_done)
         for timer in turn.timers:
             self._timers[timer.execution_id, timer.timer_id] = timer
         for cleared in turn.timers_cleared:
@@ -198,7 +206,7 @@ class TurnBatch:
         bulk = self._transaction.bulk
         timers = [row for row in self._timers.values() if row is not None]
         bulk(sql.INBOX_DELETE, self._inbox_done)
-        bulk(sql.JOB_DELETE, self._jobs_done)
+        bulk(sql.JOB_DELETE, [*self._jobs_done])
         bulk(sql.TIMER_PUT, [*map(record.timer_record, timers)])
         bulk(sql.TIMER_CLEAR, [key for key, row in self._timers.items() if row is None])
         self._feed.timers += timers
