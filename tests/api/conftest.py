@@ -19,7 +19,9 @@ from batuta.store.contract import Store
 from batuta.store.memory import MemoryStore
 from batuta.store.sqlite.store import SqliteStore
 from batuta.testing.clock import FakeClock, SeededIds
+from batuta.web.api import Api
 from batuta.web.app import Application
+from batuta.web.front import Front
 
 USER = "ops@example.org"
 PASSWORD = "Sup3rsecret"
@@ -85,7 +87,11 @@ async def keeper(services: Services) -> AccountKeeper:
 
 @pytest.fixture
 async def app(services: Services, keeper: AccountKeeper) -> Application:
-    return Application(services, keeper)
+    opened = Application(
+        Front(store=services.store, clock=services.clock, settings=services.settings, keeper=keeper)
+    )
+    opened.open(Api(services))
+    return opened
 
 
 @pytest.fixture

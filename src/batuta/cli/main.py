@@ -5,6 +5,7 @@ import sys
 from batuta.cli.commands import COMMANDS, root_help
 from batuta.cli.failure import CommandError
 from batuta.cli.output import complain
+from batuta.cli.quick import is_plain_server, server_options
 
 
 def main() -> None:
@@ -18,6 +19,21 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Exit code of a command line."""
+    try:
+        return _quick(arguments) if is_plain_server(arguments) else _parsed(arguments)
+    except CommandError as error:
+        complain(f"Error: {error}")
+        return error.code
+
+
+def _quick(arguments: list[str]) -> int:
+    from batuta.cli import launch
+
+    start = launch.launch_local if arguments[1] == "local" else launch.launch_standalone
+    return start(**server_options(arguments[2:]))
+
+
+def _parsed(arguments: list[str]) -> int:
     from cyclopts import App
 
     from batuta.cli.version import package_version
@@ -32,9 +48,5 @@ def run(arguments: list[str]) -> int:
                 groups[command.group] = target
                 app.command(target)
         target.command(command.target, name=command.name, help=command.help)
-    try:
-        code = app(arguments, result_action="return_value")
-    except CommandError as error:
-        complain(f"Error: {error}")
-        return error.code
+    code = app(arguments, result_action="return_value")
     return code if isinstance(code, int) else 0

@@ -69,10 +69,11 @@ async def _run(
     order: Order, configuration: Configuration, folders: Folders, *, as_json: bool
 ) -> Mapping[str, Any]:
     installation = await open_installation(configuration, folders.private, cache=folders.cache)
-    roles = asyncio.create_task(_run_roles(installation))
+    services = await installation.load()
+    roles = asyncio.create_task(_run_roles(installation, services))
     try:
         console = Console(quiet=as_json, highlight=False)
-        watching = asyncio.create_task(_watch(order, installation.services, console))
+        watching = asyncio.create_task(_watch(order, services, console))
         await asyncio.wait((roles, watching), return_when=asyncio.FIRST_COMPLETED)
         if roles.done():
             watching.cancel()
@@ -89,8 +90,8 @@ async def _run(
         await installation.close()
 
 
-async def _run_roles(installation: Installation) -> None:
-    await installation.make_roles().run()
+async def _run_roles(installation: Installation, services: Services) -> None:
+    await installation.make_roles(services).run()
 
 
 async def _watch(order: Order, services: Services, console: Console) -> Mapping[str, Any]:

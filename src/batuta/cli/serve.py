@@ -18,6 +18,7 @@ from batuta.cli.wiring import Installation, open_installation
 from batuta.operations.account import Account, AccountKeeper, SettingsAccountStore
 from batuta.operations.system import Ids
 from batuta.web.app import Application
+from batuta.web.front import Front
 
 DRAIN_SECONDS = 5
 """How long open requests may go on when the server stops."""
@@ -75,47 +76,57 @@ async def _serve(launch: Launch, listener: socket.socket) -> None:
 async def _run(
     launch: Launch, installation: Installation, *, listener: socket.socket, stop: asyncio.Event
 ) -> None:
-    services = installation.services
     guard = await _guard(launch, installation)
-    server = _HttpServer(_http_config(Application(services, guard.keeper)))
+    app = Application(
+        Front(
+            store=installation.store,
+            clock=installation.clock,
+            settings=installation.settings,
+            keeper=guard.keeper,
+        )
+    )
+    server = _HttpServer(_http_config(app))
     if launch.configuration.ignored:
         log.warning("configuration.ignored", keys=launch.configuration.ignored)
     async with asyncio.TaskGroup() as group:
         http = group.create_task(server.serve(sockets=[listener]))
-        roles = group.create_task(_run_roles(installation))
-        stopped = group.create_task(stop.wait())
+        _announce(launch, guard)
         if guard.password is not None:
             group.create_task(guard.keeper.replace(_LOCAL_USER, guard.password))
-        _announce(launch, guard)
-        await asyncio.wait((http, roles, stopped), return_when=asyncio.FIRST_COMPLETED)
+        work = group.create_task(_work(installation, app))
+        stopped = group.create_task(stop.wait())
+        await asyncio.wait((http, work, stopped), return_when=asyncio.FIRST_COMPLETED)
         log.info("server.stopping")
-        services.feed.close()
+        app.close()
         server.should_exit = True
         await asyncio.wait((http,))
-        roles.cancel()
+        work.cancel()
         stopped.cancel()
     log.info("server.stopped")
 
 
-async def _run_roles(installation: Installation) -> None:
-    roles = installation.make_roles()
-    log.info("roles.started")
-    await roles.run()
+async def _work(installation: Installation, app: Application) -> None:
+    """Load the rest of the program, open the API, and run the roles."""
+    services = await installation.load()
+    from batuta.web.api import Api
+
+    app.open(Api(services))
+    log.info("server.ready")
+    await installation.make_roles(services).run()
 
 
 async def _guard(launch: Launch, installation: Installation) -> _Guard:
     """The account of the configuration, else the stored one, else one that is invented."""
-    services = installation.services
-    accounts = SettingsAccountStore(services.store)
+    accounts = SettingsAccountStore(installation.store)
     configured = launch.configuration.settings.basic_auth
     account = await accounts.load() if configured is None else None
     password = None
     if configured is not None:
         account = Account(configured.username, configured.password)
     elif account is None and launch.makes_account:
-        password = _new_password(services.ids)
+        password = _new_password(installation.ids)
         account = Account(_LOCAL_USER, password)
-    key = services.ids.entropy(_DIGEST_KEY_BYTES)
+    key = installation.ids.entropy(_DIGEST_KEY_BYTES)
     return _Guard(AccountKeeper(account, key=key, store=accounts), password)
 
 

@@ -1,8 +1,13 @@
-"""The only place that chooses implementations: store, storage, clock, ids, roles."""
+"""The only place that chooses implementations: store, storage, clock, ids, roles.
 
+A server opens its store first and answers; what flows, expressions and plugins need is imported after that, on a
+thread (`Installation.load`).
+"""
+
+import asyncio
 import os
 import tempfile
-from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,19 +15,13 @@ import msgspec
 
 from batuta.cli.config import Configuration
 from batuta.cli.failure import CommandError
-from batuta.operations.cipher import cipher_of
-from batuta.operations.feed import Feed
-from batuta.operations.plans import PlanCache
-from batuta.operations.services import Services
 from batuta.operations.settings import Settings
-from batuta.operations.system import Clock, Ids, SystemClock, SystemIds
-from batuta.sdk.registry import Registry
-from batuta.storage.contract import Storage
-from batuta.storage.local import LocalStorage
+from batuta.operations.system import SystemClock, SystemIds
 from batuta.store.contract import Store
 from batuta.store.errors import StoreError
 
 if TYPE_CHECKING:
+    from batuta.operations.services import Services
     from batuta.server.roles import Roles
 
 _DATABASE = "batuta.db"
@@ -30,6 +29,7 @@ _STORAGE = "storage"
 _CACHE = "cache"
 _FALLBACK = "kestra.tasks.scripts.docker-fallback"
 """The name under which script tasks ask whether they may run without Docker."""
+_LOADED_LATER = ("batuta.web.api", "batuta.server.roles")
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,19 +45,45 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 class Installation:
     """What a process works with. Opened by `open_installation`, closed once."""
 
-    def __init__(self, services: Services, places: Places) -> None:
-        self.services = services
+    def __init__(self, store: Store, places: Places, *, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self.clock = SystemClock()
+        self.ids = SystemIds()
         self._places = places
 
-    def make_roles(self) -> "Roles":
+    async def load(self) -> "Services":
+        """Import the rest of the program without keeping the event loop from its work, and open it."""
+        await asyncio.to_thread(_import_all)
+        from batuta.operations.feed import Feed
+        from batuta.operations.plans import PlanCache
+        from batuta.operations.services import Services
+        from batuta.sdk.registry import Registry
+        from batuta.storage.local import LocalStorage
+
+        registry = await asyncio.to_thread(Registry.installed)
+        plans = PlanCache(self.store, registry, settings=self.settings, clock=self.clock)
+        return Services(
+            store=self.store,
+            storage=LocalStorage(self._places.storage),
+            registry=registry,
+            clock=self.clock,
+            ids=self.ids,
+            settings=self.settings,
+            plans=plans,
+            feed=Feed(self.store),
+            environment=os.environ,
+        )
+
+    def make_roles(self, services: "Services") -> "Roles":
         """Executor, scheduler and workers, ready to run on this event loop."""
         from batuta.server.protocol import StorageAccess
         from batuta.server.roles import RoleOptions, make_roles
 
         return make_roles(
-            self.services,
+            services,
             RoleOptions(
-                owner=self.services.ids.token(),
+                owner=self.ids.token(),
                 tmp_dir=self._places.tmp,
                 cache_dir=self._places.cache,
                 storage=StorageAccess(base_path=str(self._places.storage)),
@@ -65,19 +91,17 @@ class Installation:
         )
 
     async def close(self) -> None:
-        await self.services.store.close()
+        await self.store.close()
 
 
 def places_of(configuration: Configuration, data: Path) -> Places:
     """What the configuration names, else below the data folder."""
-    tmp = configuration.settings.tmp_dir or tempfile.gettempdir()
+    in_memory = configuration.store == "memory"
     return Places(
-        database=None
-        if configuration.store == "memory"
-        else configuration.database or data / _DATABASE,
+        database=None if in_memory else configuration.database or data / _DATABASE,
         storage=configuration.storage or data / _STORAGE,
         cache=data / _CACHE,
-        tmp=Path(tmp),
+        tmp=Path(configuration.settings.tmp_dir or tempfile.gettempdir()),
     )
 
 
@@ -90,47 +114,12 @@ async def open_installation(
         places = msgspec.structs.replace(places, cache=cache)
     for folder in (places.storage, places.cache, places.tmp):
         _make_folder(folder)
+    _check_key(configuration.settings)
     try:
         store = await _open_store(places.database)
     except StoreError as error:
         raise CommandError(f"The database cannot be opened: {error}") from None
-    services = make_services(
-        store,
-        LocalStorage(places.storage),
-        settings=_with_fallback(configuration.settings),
-        environment=os.environ,
-    )
-    return Installation(services, places)
-
-
-def make_services(
-    store: Store,
-    storage: Storage,
-    *,
-    settings: Settings,
-    environment: Mapping[str, str],
-    clock: Clock | None = None,
-    ids: Ids | None = None,
-) -> Services:
-    """Raises `CommandError` for an encryption key that cannot be used."""
-    clock = clock or SystemClock()
-    ids = ids or SystemIds()
-    try:
-        cipher_of(settings, ids)
-    except ValueError as error:
-        raise CommandError(f"The configuration is not right:\n  {error}") from None
-    registry = Registry.installed()
-    return Services(
-        store=store,
-        storage=storage,
-        registry=registry,
-        clock=clock,
-        ids=ids,
-        settings=settings,
-        plans=PlanCache(store, registry, settings=settings, clock=clock),
-        feed=Feed(store),
-        environment=environment,
-    )
+    return Installation(store, places, settings=_with_fallback(configuration.settings))
 
 
 async def _open_store(database: Path | None) -> Store:
@@ -141,6 +130,20 @@ async def _open_store(database: Path | None) -> Store:
     from batuta.store.sqlite.store import SqliteStore
 
     return await SqliteStore.open(database)
+
+
+def _import_all() -> None:
+    for name in _LOADED_LATER:
+        import_module(name)
+
+
+def _check_key(settings: Settings) -> None:
+    from batuta.operations.cipher import cipher_of
+
+    try:
+        cipher_of(settings, SystemIds())
+    except ValueError as error:
+        raise CommandError(f"The configuration is not right:\n  {error}") from None
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,11 +1,12 @@
-"""Whether the server can work, and what identifies the installation."""
+"""Whether the server can work, and what identifies the installation. Light: answered before all else is loaded."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from batuta.operations.services import Services
+from batuta.operations.system import Ids
+from batuta.store.contract import Store
 from batuta.store.errors import StoreError
 
 INSTALLATION_KEY = "instance.uuid"
@@ -19,23 +20,23 @@ class Health(msgspec.Struct, frozen=True):
         return all(self.parts.values())
 
 
-async def check(services: Services) -> Health:
+async def check(store: Store) -> Health:
     try:
-        await services.store.settings.get(INSTALLATION_KEY)
+        await store.settings.get(INSTALLATION_KEY)
     except StoreError:
         return Health({"store": False})
     return Health({"store": True})
 
 
-async def installation_id(services: Services) -> str:
+async def installation_id(store: Store, ids: Ids) -> str:
     """The same for the life of the store; made on first use."""
-    found = await services.store.settings.get(INSTALLATION_KEY)
+    found = await store.settings.get(INSTALLATION_KEY)
     if found is None:
-        found = services.ids.token().encode()
-        await services.store.settings.put(INSTALLATION_KEY, found)
+        found = ids.token().encode()
+        await store.settings.put(INSTALLATION_KEY, found)
     return found.decode()
 
 
-def plugins_hash(services: Services) -> int:
+def plugins_hash(types: Iterable[str]) -> int:
     """Changes when the installed types change."""
-    return zlib.crc32("\n".join(services.registry).encode())
+    return zlib.crc32("\n".join(types).encode())

@@ -5,43 +5,49 @@
 /api/v1/…             the same without the tenant (03 §1.3), and what has no tenant
 """
 
+import asyncio
+from typing import TYPE_CHECKING
+
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from batuta.operations.account import AccountKeeper
-from batuta.operations.caller import MAIN_TENANT
-from batuta.operations.errors import BadRequestError, OperationError
-from batuta.operations.services import Services
+from batuta.operations.errors import OperationError
 from batuta.web.auth import Authenticator
 from batuta.web.cors import Cors
 from batuta.web.error import error_response, not_found, unexpected, wrong_method
+from batuta.web.front import Front
 from batuta.web.request import Ask, BodyTooLargeError
-from batuta.web.route import Match, RouteTable
-from batuta.web.routes import execution, flow, misc
-from batuta.web.routes import log as log_routes
+
+if TYPE_CHECKING:
+    from batuta.web.api import Api
 
 _API = "/api/v1"
+_READING = frozenset({"GET"})
 
 _log = structlog.get_logger("web")
 
 
 class Application:
-    """One per process; holds no state of requests."""
+    """One per process; holds no state of requests. Requests of the API wait until `open` was called."""
 
-    def __init__(self, services: Services, keeper: AccountKeeper) -> None:
-        settings = services.settings
-        self._services = services
-        self._keeper = keeper
-        self._cors = Cors(settings.cors_origins)
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._api: asyncio.Future[Api] = asyncio.get_running_loop().create_future()
+        self._cors = Cors(front.settings.cors_origins)
         self._authenticator = Authenticator(
-            keeper, open_urls=settings.open_urls, clock=services.clock
+            front.keeper, open_urls=front.settings.open_urls, clock=front.clock
         )
-        tenanted = (*flow.ROUTES, *execution.ROUTES, *log_routes.ROUTES, *misc.ROUTES)
-        self._outside = RouteTable(misc.OUTSIDE)
-        self._tenanted = RouteTable(tenanted)
-        self._untenanted = RouteTable(misc.UNTENANTED)
+
+    def open(self, api: "Api") -> None:
+        """From now on the API answers."""
+        self._api.set_result(api)
+
+    def close(self) -> None:
+        """The server stops: live views end."""
+        if self._api.done():
+            self._api.result().services.feed.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,22 +80,31 @@ class Application:
         identity = await self._authenticator.identify(request, path)
         if isinstance(identity, Response):
             return identity
+        if path != _API and not path.startswith(f"{_API}/"):
+            return await self._outside(request, path)
         self._check_length(request)
-        match = self._find(request.method, path)
-        if not isinstance(match, Match):
+        api = await asyncio.shield(self._api)
+        match = api.find(_method(request), path[len(_API) :])
+        if isinstance(match, frozenset):
             return wrong_method(request, match) if match else not_found(request)
         ask = Ask(
             request,
             caller=identity,
-            services=self._services,
-            keeper=self._keeper,
+            services=api.services,
+            keeper=self._front.keeper,
             parameters=match.parameters,
         )
         return await match.handler(ask)
 
+    async def _outside(self, request: Request, path: str) -> Response:
+        response = await self._front.answer(path)
+        if response is None:
+            return not_found(request)
+        return response if _method(request) == "GET" else wrong_method(request, _READING)
+
     def _local_path(self, path: str) -> str | None:
         """The path without the server's context path, or None when it is not below that."""
-        prefix = self._services.settings.context_path
+        prefix = self._front.settings.context_path
         if not path.startswith(prefix):
             return None
         local = path[len(prefix) :]
@@ -99,29 +114,13 @@ class Application:
 
     def _check_length(self, request: Request) -> None:
         length = request.headers.get("content-length", "")
-        limit = self._services.settings.max_request_bytes
+        limit = self._front.settings.max_request_bytes
         if length.isdigit() and int(length) > limit:
             raise BodyTooLargeError(f"The body is larger than {limit} bytes")
 
-    def _find(self, method: str, path: str) -> Match | frozenset[str]:
-        method = "GET" if method == "HEAD" else method
-        if path != _API and not path.startswith(f"{_API}/"):
-            return self._outside.find(method, path)
-        local = path[len(_API) :]
-        if local == f"/{MAIN_TENANT}" or local.startswith(f"/{MAIN_TENANT}/"):
-            return self._tenanted.find(method, local[len(MAIN_TENANT) + 1 :])
-        found = self._untenanted.find(method, local)
-        if not found:
-            found = self._tenanted.find(method, local)
-        if not found:
-            self._refuse_tenant(method, local)
-        return found
 
-    def _refuse_tenant(self, method: str, local: str) -> None:
-        """A known path below another tenant (03 §1.2)."""
-        _, _, rest = local.lstrip("/").partition("/")
-        if rest and self._tenanted.find(method, rest):
-            raise BadRequestError("Tenant must be 'main' for OSS version")
+def _method(request: Request) -> str:
+    return "GET" if request.method == "HEAD" else request.method
 
 
 async def _no_such_protocol(scope: Scope, receive: Receive, send: Send) -> None:

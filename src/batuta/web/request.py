@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
@@ -20,8 +20,10 @@ from batuta.operations.errors import (
     UnprocessableError,
 )
 from batuta.operations.query import Page
-from batuta.operations.services import Services
 from batuta.store.query import Sort
+
+if TYPE_CHECKING:
+    from batuta.operations.services import Services
 
 T = TypeVar("T")
 MAX_TEXT_BYTES = 16 << 20
@@ -46,7 +48,7 @@ class Ask:
         request: Request,
         *,
         caller: Caller,
-        services: Services,
+        services: "Services",
         keeper: AccountKeeper,
         parameters: Mapping[str, str],
     ) -> None:

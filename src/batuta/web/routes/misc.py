@@ -1,10 +1,9 @@
-"""Health, configuration of the page, first-run setup (03 §1.1, §2.4, §19)."""
+"""Configuration of the page, first-run setup (03 §2.4, §19)."""
 
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from batuta.operations import health
 from batuta.web.request import Ask
@@ -21,35 +20,10 @@ class NewAccount(msgspec.Struct, frozen=True):
     password: str | None = None
 
 
-async def index(ask: Ask) -> Response:
-    prefix = ask.services.settings.context_path
-    return json_response(
-        {
-            "name": "batuta",
-            "version": version("batuta"),
-            "api": f"{prefix}/api/v1/main",
-            "health": f"{prefix}/health",
-        }
-    )
-
-
-async def ping(_ask: Ask) -> Response:
-    return PlainTextResponse("pong")
-
-
-async def report_health(ask: Ask) -> Response:
-    report = await health.check(ask.services)
-    status = "UP" if report.is_up else "DOWN"
-    details = {name: {"status": "UP" if up else "DOWN"} for name, up in report.parts.items()}
-    return json_response(
-        {"status": status, "details": details}, status=200 if report.is_up else 503
-    )
-
-
 async def configuration(ask: Ask) -> Response:
     settings = ask.services.settings
     wire: dict[str, Any] = {
-        "uuid": await health.installation_id(ask.services),
+        "uuid": await health.installation_id(ask.services.store, ask.services.ids),
         "version": COMPATIBLE_VERSION,
         "edition": "OSS",
         "chartDefaultDuration": _CHART_DURATION,
@@ -70,7 +44,7 @@ async def configuration(ask: Ask) -> Response:
     wire["hiddenLabelsPrefixes"] = list(settings.hidden_label_prefixes)
     wire["isAiEnabled"] = False
     wire["isBasicAuthInitialized"] = ask.keeper.is_initialised
-    wire["pluginsHash"] = health.plugins_hash(ask.services)
+    wire["pluginsHash"] = health.plugins_hash(ask.services.registry)
     return json_response(wire)
 
 
@@ -84,11 +58,6 @@ async def set_account(ask: Ask) -> Response:
     return empty(204)
 
 
-OUTSIDE = (
-    Route("GET", "/", index),
-    Route("GET", "/ping", ping),
-    Route("GET", "/health", report_health),
-)
 UNTENANTED = (
     Route("GET", "/configs", configuration),
     Route("GET", "/basicAuthValidationErrors", account_problems),

@@ -1,0 +1,112 @@
+"""From the options of a server command to a running server. Imports little: it is on the way to the first answer."""
+
+import os
+from pathlib import Path
+
+from batuta.cli.address import listen, url_of
+from batuta.cli.config import Configuration, load
+from batuta.cli.failure import CommandError
+from batuta.cli.output import say
+from batuta.cli.tree import ConfigurationError
+from batuta.operations.settings import Settings
+
+DATA = Path("batuta-data")
+LOG_LEVEL = "INFO"
+_THIS_MACHINE = "127.0.0.1"
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - only for servers that an account guards
+_KESTRA_CONFIGURATION = Path("~/.kestra/config.yml")
+
+
+def launch_local(
+    *,
+    port: int | None = None,
+    host: str | None = None,
+    data: Path = DATA,
+    config: Path | None = None,
+    log_level: str = LOG_LEVEL,
+) -> int:
+    """`batuta server local`; the exit code."""
+    configuration = _read(config, defaults=Settings(docker_fallback=True))
+    return _serve(
+        configuration,
+        host=host or configuration.host or _THIS_MACHINE,
+        port=port,
+        data=data,
+        log_level=log_level,
+        makes_account=True,
+    )
+
+
+def launch_standalone(
+    *,
+    config: Path | None = None,
+    port: int | None = None,
+    host: str | None = None,
+    data: Path = DATA,
+    log_level: str = LOG_LEVEL,
+) -> int:
+    """`batuta server standalone`; the exit code."""
+    configuration = _read(config or _kestra_file(), defaults=Settings())
+    guarded = configuration.settings.basic_auth is not None
+    return _serve(
+        configuration,
+        host=host or configuration.host or (_EVERYWHERE if guarded else _THIS_MACHINE),
+        port=port,
+        data=data,
+        log_level=log_level,
+        makes_account=False,
+    )
+
+
+def _kestra_file() -> Path | None:
+    """Where Kestra looks, unless the environment holds the configuration."""
+    path = _KESTRA_CONFIGURATION.expanduser()
+    return path if "KESTRA_CONFIGURATION" not in os.environ and path.is_file() else None
+
+
+def _read(path: Path | None, *, defaults: Settings) -> Configuration:
+    try:
+        if path is not None:
+            return load(path.read_text(), str(path), defaults=defaults)
+        return load(
+            os.environ.get("KESTRA_CONFIGURATION", ""), "KESTRA_CONFIGURATION", defaults=defaults
+        )
+    except OSError as error:
+        raise CommandError(f"The configuration {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CommandError(f"The configuration {path} is not UTF-8") from None
+    except ConfigurationError as error:
+        raise CommandError(f"The configuration is not right:\n{_indented(error)}") from None
+
+
+def _indented(error: ConfigurationError) -> str:
+    return "\n".join(f"  {problem}" for problem in error.problems)
+
+
+def _serve(
+    configuration: Configuration,
+    *,
+    host: str,
+    port: int | None,
+    data: Path,
+    log_level: str,
+    makes_account: bool,
+) -> int:
+    listener = listen(host, configuration.port if port is None else port)
+    from batuta.cli.log import configure_logging
+    from batuta.cli.serve import Launch, serve
+
+    configure_logging(log_level)
+    url = url_of(listener)
+    with listener:
+        serve(
+            Launch(
+                configuration=configuration,
+                data=data,
+                url=url,
+                makes_account=makes_account,
+                announce=say,
+            ),
+            listener,
+        )
+    return 0
