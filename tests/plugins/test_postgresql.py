@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from socket import socket
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -318,8 +319,11 @@ async def test_a_wrong_password_is_not_repeated(db: Database) -> None:
     with pytest.raises(TaskError, match="password authentication failed") as caught:
         await db.run("Query", sql="select 1", password="sup3rsecret")
     assert "sup3rsecret" not in str(caught.value)
-    with pytest.raises(TaskError, match=r"Cannot connect to PostgreSQL at 127\.0\.0\.1:1"):
-        await db.run("Query", sql="select 1", url="jdbc:postgresql://127.0.0.1:1/x")
+    with socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{deaf.getsockname()[1]}"
+        with pytest.raises(TaskError, match=f"Cannot connect to PostgreSQL at {place}"):
+            await db.run("Query", sql="select 1", url=f"jdbc:postgresql://{place}/x")
 
 
 async def test_credentials_and_schema_in_the_address(db: Database) -> None:

@@ -3,6 +3,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
 from threading import Thread
 from urllib.parse import parse_qsl, urlsplit
 
@@ -112,3 +113,11 @@ def server() -> Iterator[Server]:
         yield running
         running.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def deaf_port() -> Iterator[int]:
+    """A port that is taken, and where nobody listens."""
+    with socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]

@@ -228,9 +228,9 @@ async def test_a_broken_connection_is_tried_once_more(ctx: FakeRunContext, serve
     assert server.seen == ["GET /flaky", "GET /flaky", "POST /flaky"]
 
 
-async def test_nobody_listens(ctx: FakeRunContext) -> None:
-    with pytest.raises(TaskError, match=r"GET http://127\.0\.0\.1:1/x: "):
-        await request(ctx, "http://user:pw@127.0.0.1:1/x")
+async def test_nobody_listens(ctx: FakeRunContext, deaf_port: int) -> None:
+    with pytest.raises(TaskError, match=rf"GET http://127\.0\.0\.1:{deaf_port}/x: "):
+        await request(ctx, f"http://user:pw@127.0.0.1:{deaf_port}/x")
 
 
 @pytest.mark.parametrize("uri", ["", "no uri", "ftp://x/y", "http://"])
@@ -239,7 +239,7 @@ async def test_addresses_are_checked(ctx: FakeRunContext, uri: str) -> None:
         await request(ctx, uri or "{{ '' }}")
 
 
-async def test_proxies_must_be_complete(ctx: FakeRunContext, server: Any) -> None:
+async def test_proxies_must_be_complete(ctx: FakeRunContext, server: Any, deaf_port: int) -> None:
     for proxy, path in (({"address": "p"}, "type"), ({"address": "p", "type": "HTTP"}, "port")):
         with pytest.raises(PropertyError, match=path):
             await request(ctx, server.url + "/echo", options={"proxy": proxy})
@@ -250,7 +250,7 @@ async def test_proxies_must_be_complete(ctx: FakeRunContext, server: Any) -> Non
         await request(
             ctx,
             "http://far.example/echo",
-            options={"proxyType": "SOCKS", "proxyAddress": "127.0.0.1", "proxyPort": 1},
+            options={"proxyType": "SOCKS", "proxyAddress": "127.0.0.1", "proxyPort": deaf_port},
         )
 
 
