@@ -44,6 +44,8 @@ PROGRAMS = {
         for name, (program, _) in PROGRAMS.items()
     ],
 )
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_a_program_of_the_language_runs(name: str, tmp_path: Any) -> None:
     bench = Bench(tmp_path)
     finished = await bench.run(

@@ -2,16 +2,22 @@
 
 _HERE = "batuta.plugins.script"
 _SCRIPTS = "io.kestra.plugin.scripts"
+_MODULES = ("jbang", "node", "powershell", "python", "shell")
+_LANGUAGES = ("bun", "deno", "go", "groovy", "julia", "lua", "perl", "php", "r", "ruby")
 
 TYPES = {
     "io.kestra.plugin.core.runner.Process": f"{_HERE}.process:Process",
-    f"{_SCRIPTS}.node.Commands": f"{_HERE}.node:Commands",
-    f"{_SCRIPTS}.node.Script": f"{_HERE}.node:Script",
-    f"{_SCRIPTS}.python.Commands": f"{_HERE}.python:Commands",
-    f"{_SCRIPTS}.python.Script": f"{_HERE}.python:Script",
     f"{_SCRIPTS}.runner.docker.Docker": f"{_HERE}.docker:Docker",
-    f"{_SCRIPTS}.shell.Commands": f"{_HERE}.shell:Commands",
-    f"{_SCRIPTS}.shell.Script": f"{_HERE}.shell:Script",
+    **{
+        f"{_SCRIPTS}.{name}.{kind}": f"{_HERE}.{name}:{kind}"
+        for name in _MODULES
+        for kind in ("Commands", "Script")
+    },
+    **{
+        f"{_SCRIPTS}.{name}.{kind}": f"{_HERE}.language:{name}_{kind.lower()}"
+        for name in _LANGUAGES
+        for kind in ("Commands", "Script")
+    },
 }
 
 ALIASES: dict[str, str] = {}

@@ -7,8 +7,7 @@ from typing_extensions import override
 
 from batuta.plugins.script.runner import CommandRunner, Ended, Invocation
 from batuta.sdk import Property, RunContext
-from batuta.sdk.definition import Definition
-from batuta.sdk.types import Duration
+from batuta.sdk.definition import Definition, DurationText
 
 
 class Credentials(Definition):
@@ -163,8 +162,8 @@ class Docker(CommandRunner, ContainerOptions, type="io.kestra.plugin.scripts.run
     wait: Property[bool] = Field(
         default=True, description="Whether the task lasts as long as the container."
     )
-    kill_grace_period: Duration = Field(
-        default=0, description="How long the container may take to stop when it is killed."
+    kill_grace_period: DurationText = Field(
+        default="PT0S", description="How long the container may take to stop when it is killed."
     )
     resume: Property[bool] = Field(
         default=True,

@@ -23,6 +23,7 @@ from batuta.plugins.script.docker_host import find_host
 from batuta.plugins.script.output import LineCutter
 from batuta.plugins.script.runner import Ended, Invocation
 from batuta.sdk import RunContext, TaskError
+from batuta.sdk.types import read_duration
 
 VOLUMES_ENABLED = "kestra.tasks.scripts.docker.volume-enabled"
 """Setting: whether the author's `volumes` are mounted; so is the plugin configuration `volume-enabled`."""
@@ -204,7 +205,7 @@ class _Run:
             await asyncio.to_thread(unpack_directory, file, workdir)
 
     async def _stop(self, container: Any) -> None:
-        grace = self._runner.kill_grace_period
+        grace = read_duration(self._runner.kill_grace_period)
         try:
             if grace > 0:
                 await container.stop(t=math.ceil(grace / SECOND))
