@@ -50,9 +50,8 @@ async def load_namespace_files(option: NamespaceFiles, ctx: RunContext) -> int:
     took = ctx.now() - begin
     ctx.metrics.counter("namespacefiles.count", count)
     ctx.metrics.timer("namespacefiles.duration", took / SECOND)
-    ctx.log.info(
-        f"Loaded {count} namespace files from '{', '.join(namespaces)}' in {clock_text(took)}"
-    )
+    text = f"Loaded {count} namespace files from '{', '.join(namespaces)}' in {clock_text(took)}"
+    ctx.log.write("INFO", text)
     return count
 
 
@@ -62,7 +61,8 @@ def _may_write(target: Path, path: str, *, option: NamespaceFiles, ctx: RunConte
     if option.if_exists == "FAIL":
         raise TaskError(f"The file `{path}` already exists in the working directory")
     if option.if_exists == "WARN":
-        ctx.log.warning(f"The file `{path}` already exists in the working directory, it is kept")
+        text = f"The file `{path}` already exists in the working directory, it is kept"
+        ctx.log.write("WARN", text)
     return False
 
 

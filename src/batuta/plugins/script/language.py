@@ -101,8 +101,8 @@ def _script(
 
 def _commands(name: str, language: str, *, image: str, extension: str, command: str) -> type[Task]:
     type_name = f"{_PREFIX}.{name}.Commands"
-    base = LanguageCommandsIfAny if name in _WITHOUT_COMMANDS else LanguageCommands
-    made: Any = create_model(
+    base: Any = LanguageCommandsIfAny if name in _WITHOUT_COMMANDS else LanguageCommands
+    made: type[Task] = create_model(
         "Commands",
         __base__=base,
         __module__=__name__,
@@ -112,8 +112,7 @@ def _commands(name: str, language: str, *, image: str, extension: str, command: 
         __cls_kwargs__={"type": type_name},
         container_image=_image(image),
     )
-    commands: type[Task] = made
-    return commands
+    return made
 
 
 _LANGUAGES: Mapping[str, tuple[str, str, str, str, str]] = {
