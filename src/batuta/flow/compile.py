@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from batuta.engine import plan
-from batuta.flow.definition import Concurrency, Flow, Sla
+from batuta.flow.definition import UPDATES_EXECUTION, Concurrency, Flow, Sla
 from batuta.flow.labels import label_pairs
 from batuta.flow.reads import Reads, reads_of
 from batuta.model.duration import parse_duration
@@ -12,11 +12,6 @@ from batuta.model.ids import FlowKey, TaskId
 from batuta.model.label import Label
 from batuta.sdk.definition import ControlTask, Placement, Retry, Task, TaskBase
 from batuta.sdk.input import Output
-
-UPDATES_EXECUTION = frozenset(
-    f"io.kestra.plugin.core.execution.{name}"
-    for name in ("Labels", "SetVariables", "UnsetVariables", "Exit")
-)
 
 
 def compile_flow(flow: Flow, *, key: FlowKey, revision: int) -> plan.Plan:

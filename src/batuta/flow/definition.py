@@ -22,6 +22,11 @@ from batuta.sdk.property import Lazy
 
 FLOW_ID = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$"
 NAMESPACE = r"^[a-z0-9][a-z0-9._-]*$"
+UPDATES_EXECUTION = frozenset(
+    f"io.kestra.plugin.core.execution.{name}"
+    for name in ("Labels", "SetVariables", "UnsetVariables", "Exit")
+)
+"""Tasks that change the execution itself instead of running (01 §5.4)."""
 TENANT = r"^[a-z0-9][a-z0-9_-]*$"
 
 

@@ -4,31 +4,40 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from batuta.flow.check import Found
+from batuta.flow.definition import UPDATES_EXECUTION
 from batuta.flow.literal import is_expression
 from batuta.flow.problems import Problems, nearest
 from batuta.sdk.errors import PluginError
+from batuta.sdk.facts import TypeFacts
 from batuta.sdk.registry import Registry
 
 _CORE = "io.kestra.plugin.core"
-_ONLY_RUNNABLE = ("timeout", "taskCache", "workerGroup")
-_WITH_TIMEOUT = frozenset({f"{_CORE}.flow.Pause"})
 _WORKING_DIRECTORY = f"{_CORE}.flow.WorkingDirectory"
+_HONOURED: Mapping[str, frozenset[str]] = {
+    "timeout": frozenset({f"{_CORE}.flow.Pause", _WORKING_DIRECTORY}),
+    "taskCache": frozenset(),
+    "workerGroup": frozenset({_WORKING_DIRECTORY}),
+}
+"""Properties of runnable tasks, and the control tasks that heed them too."""
 EXIT_STATES = ("SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELED", "CANCELLED")
 
 
 def check_task(found: Found, registry: Registry, problems: Problems) -> None:
-    if found.facts.kind == "task" and found.facts.is_flowable:
+    if found.facts.kind == "task" and not is_runnable(found.type, found.facts):
         _only_runnable(found, problems)
     check = _CHECKS.get(found.type)
     if check is not None:
         check(found, registry, problems)
 
 
+def is_runnable(type_name: str, facts: TypeFacts) -> bool:
+    """Whether a worker runs it: not so for control tasks, nor for tasks that change the execution (01 §5.4)."""
+    return "runnable" in facts.roles and type_name not in UPDATES_EXECUTION
+
+
 def _only_runnable(found: Found, problems: Problems) -> None:
-    for name in _ONLY_RUNNABLE:
-        if found.spec.get(name) is None or found.type == _WORKING_DIRECTORY:
-            continue
-        if name == "timeout" and found.type in _WITH_TIMEOUT:
+    for name in _HONOURED:
+        if found.spec.get(name) is None or found.type in _HONOURED[name]:
             continue
         problems.warning(
             "only-runnable",
@@ -100,7 +109,7 @@ def _working_directory(found: Found, registry: Registry, problems: Problems) -> 
         if not isinstance(task, Mapping):
             continue
         path = (*found.path, "tasks", index)
-        if "runnable" not in _roles(task.get("type"), registry):
+        if not _is_runnable(task.get("type"), registry):
             problems.error(
                 "working-directory",
                 "Only runnable tasks are allowed as children of a WorkingDirectory task",
@@ -115,11 +124,13 @@ def _working_directory(found: Found, registry: Registry, problems: Problems) -> 
             )
 
 
-def _roles(type_name: Any, registry: Registry) -> tuple[str, ...]:
+def _is_runnable(type_name: Any, registry: Registry) -> bool:
+    """A type that is not known is a problem of its own."""
+    name = registry.canonical(str(type_name))
     try:
-        return registry.facts(str(type_name)).roles
+        return is_runnable(name, registry.facts(name))
     except PluginError:
-        return ("runnable",)
+        return True
 
 
 def _template(found: Found, registry: Registry, problems: Problems) -> None:

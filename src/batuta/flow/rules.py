@@ -65,6 +65,14 @@ def _reserved_id(subject: Subject, problems: Problems) -> None:
         )
 
 
+def _revision(subject: Subject, problems: Problems) -> None:
+    revision = subject.source.get("revision")
+    if isinstance(revision, str) and isinstance(subject.plain.get("revision"), int):
+        problems.error(
+            "value", f"must be a number without quotes, but is `{revision}`", ("revision",)
+        )
+
+
 def _unique_ids(subject: Subject, problems: Problems) -> None:
     _unique(
         [(each.spec.get("id"), each.path) for each in subject.of_kind("task")],
@@ -242,6 +250,7 @@ def _known_properties(type_name: Any, registry: Registry) -> frozenset[str] | No
 
 _RULES: tuple[Rule, ...] = (
     _reserved_id,
+    _revision,
     _unique_ids,
     _system_labels,
     _calls,

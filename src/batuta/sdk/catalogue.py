@@ -65,7 +65,7 @@ class Catalogue:
             found,
             properties={**common, **found.properties},
             definitions=group.definitions,
-            renamed={},
+            renamed={} if base is None else base.RENAMED,
             installed=False,
         )
 

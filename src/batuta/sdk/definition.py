@@ -74,6 +74,8 @@ class Variant(Definition):
 
     VARIANTS: ClassVar[Mapping[str, Mapping[str, bool]]] = {}
     DEPRECATED_VARIANTS: ClassVar[frozenset[str]] = frozenset()
+    NARROWED: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Annotations of properties that are narrower in some variants than in the class."""
 
 
 class Placement(StrEnum):
@@ -242,7 +244,9 @@ class Condition(Plugin):
 class Trigger(Plugin):
     """Properties of every trigger (04)."""
 
-    id: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1, max_length=256)
+    RENAMED: ClassVar[Mapping[str, str]] = {"minLogLevel": "logLevel"}
+
+    id: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", min_length=1)
     description: str | None = None
     disabled: bool = False
     conditions: list[Condition] | None = None

@@ -165,13 +165,19 @@ def object_facts(definition: type[Definition]) -> Facts:
     variants = {
         name: Facts(
             type="object",
-            properties=_variant_properties(properties, shape),
+            properties=_variant_properties(
+                {**properties, **_narrowed(definition.NARROWED.get(name, {}))}, shape
+            ),
             renamed=definition.RENAMED or None,
             deprecated=name in definition.DEPRECATED_VARIANTS,
         )
         for name, shape in definition.VARIANTS.items()
     }
     return Facts(type="object", variants=variants)
+
+
+def _narrowed(annotations: Mapping[str, Any]) -> dict[str, Facts]:
+    return {name: _of(annotation) for name, annotation in annotations.items()}
 
 
 def _variant_properties(

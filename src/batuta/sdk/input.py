@@ -6,7 +6,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from batuta.sdk.definition import Definition, Deprecated, Variant
+from batuta.sdk.definition import (
+    DateTime,
+    Definition,
+    Deprecated,
+    DurationText,
+    Format,
+    TimeOfDay,
+    Variant,
+)
 from batuta.sdk.property import Lazy
 
 
@@ -87,6 +95,14 @@ class Input(Variant):
         "MULTISELECT": {**_COMMON, **_CHOICE, "itemType": False, "options": False},
         "YAML": _COMMON,
         "EMAIL": _COMMON,
+    }
+    NARROWED: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "INT": {"min": int, "max": int},
+        "FLOAT": {"min": float, "max": float},
+        "DURATION": {"min": DurationText, "max": DurationText},
+        "DATE": dict.fromkeys(_PERIOD, Annotated[str, Format("date")]),
+        "TIME": dict.fromkeys(_PERIOD, TimeOfDay),
+        "DATETIME": dict.fromkeys(_PERIOD, DateTime),
     }
     DEPRECATED_VARIANTS: ClassVar[frozenset[str]] = frozenset({"BOOLEAN", "ENUM"})
 
