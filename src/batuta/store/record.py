@@ -52,12 +52,18 @@ def _given(value: Any) -> bytes | None:
     return None if value is None else encode(value)
 
 
-def _labels(labels: Labels) -> str | None:
-    return encode_text(labels) if labels else None
+def labels_text(labels: Labels) -> str | None:
+    """JSON of pairs, so that a search for words finds keys and values and nothing else."""
+    return encode_text([(label.key, label.value) for label in labels]) if labels else None
+
+
+def pair_text(key: str, value: str) -> str:
+    """What the text of labels contains when they have this pair: quotes inside of values are escaped."""
+    return encode_text((key, value))
 
 
 def _read_labels(text: str | None) -> Labels:
-    return decode_as(tuple[Label, ...], text) if text else ()
+    return tuple([Label(*pair) for pair in decode(text)]) if text else ()
 
 
 def _read(data: bytes | None, default: Any = None) -> Any:
@@ -90,7 +96,7 @@ def execution_record(row: ExecutionRow) -> Record:
         execution_end(execution),
         last.at,
         execution.kind,
-        _labels(execution.labels),
+        labels_text(execution.labels),
         trigger.get("id"),
         trigger_execution_id(trigger),
         execution.parent_id,
@@ -126,7 +132,7 @@ def execution_change(execution: Execution) -> Record:
         last.state.value,
         execution_end(execution),
         last.at,
-        _labels(execution.labels),
+        labels_text(execution.labels),
         encode(execution.histories),
         _given(execution.outputs),
         _filled(execution.variables),
@@ -422,7 +428,7 @@ def flow_record(row: FlowRow) -> Record:
         int(row.deleted),
         row.updated,
         row.description,
-        _labels(row.labels),
+        labels_text(row.labels),
         row.data,
         row.source,
     )

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from batuta.model.codec import encode_text
-from batuta.model.label import Label
 from batuta.store.query import (
     LEVELS,
     MAX_TOTAL,
@@ -17,6 +15,7 @@ from batuta.store.query import (
     pairs,
     words,
 )
+from batuta.store.record import pair_text
 from batuta.store.statement import Search, marks
 
 Bound = tuple[str, list[Any]]
@@ -95,7 +94,7 @@ def _label_condition(pieces: Any, condition: Filter) -> Bound:
     else:
         negated = condition.op in {Op.NOT_EQUALS, Op.NOT_IN}
         piece = pieces[Op.NOT_EQUALS if negated else Op.EQUALS]
-        found = [_all(piece, [encode_text(Label(*pair))]) for pair in pairs(condition)]
+        found = [_all(piece, [pair_text(*pair)]) for pair in pairs(condition)]
     return _join(found, " OR " if condition.op is Op.IN else " AND ")
 
 

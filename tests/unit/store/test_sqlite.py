@@ -176,10 +176,12 @@ async def test_a_caller_that_is_cancelled_does_not_undo_its_write(tmp_path):
 async def test_closing_writes_what_was_asked_for(tmp_path):
     path = tmp_path / "batuta.db"
     store = await SqliteStore.open(path)
+    await store.executions.search(Query())
     commits = [asyncio.ensure_future(store.commit(starts(execution(f"e{n}")))) for n in range(50)]
     await asyncio.sleep(0)
     await store.close()
     await asyncio.gather(*commits)
+    assert [file.name for file in tmp_path.iterdir()] == ["batuta.db"]
     store = await SqliteStore.open(path)
     assert (await store.executions.search(Query())).total == 50
     await store.close()

@@ -153,7 +153,7 @@ EXECUTION_SEARCH = Search(
         'labels': {
             'EQUALS': 'coalesce(strpos(execution.labels, ?::VARCHAR), 0) > 0',
             'NOT_EQUALS': 'coalesce(strpos(execution.labels, ?::VARCHAR), 0) = 0',
-            'CONTAINS': "(EXISTS (SELECT 1 FROM jsonb_array_elements(execution.labels::jsonb) AS label WHERE label ->> 'key' = ? AND strpos(label ->> 'value', ?) > 0))",
+            'CONTAINS': '(EXISTS (SELECT 1 FROM jsonb_array_elements(execution.labels::jsonb) AS label WHERE label ->> 0 = ? AND strpos(label ->> 1, ?) > 0))',
         },
         'trigger_id': {
             'EQUALS': 'execution.trigger_id = ?::VARCHAR',
@@ -328,12 +328,7 @@ OUTPUT_PUT = Bulk(
     ' ON CONFLICT (execution_id, task_id, ordinal) DO UPDATE SET task_run_id = excluded.task_run_id, path = excluded.path, data = excluded.data, uri = excluded.uri',
     ('execution_id', 'task_id', 'ordinal', 'task_run_id', 'path', 'data', 'uri'),
 )
-OUTPUT_REMOVE = Bulk(
-    'DELETE FROM output WHERE (output.execution_id, output.task_id, output.ordinal) IN (VALUES ',
-    '(?, ?, ?)',
-    ')',
-    ('execution_id', 'task_id', 'ordinal'),
-)
+OUTPUT_REMOVE = Statement('DELETE FROM output WHERE output.execution_id = ?::VARCHAR AND output.task_id = ?::VARCHAR AND output.ordinal IN (??)', ('execution_id', 'task_id', 'ordinals'))
 OUTPUT_SEARCH = Search(
     select='SELECT output.execution_id, output.ordinal, output.task_id, output.task_run_id, output.path, output.data, output.uri FROM output',
     count='SELECT count(*) AS count_1 FROM (SELECT 1 FROM output',
@@ -485,7 +480,7 @@ FLOW_SEARCH = Search(
         'labels': {
             'EQUALS': 'coalesce(strpos(flow.labels, ?::VARCHAR), 0) > 0',
             'NOT_EQUALS': 'coalesce(strpos(flow.labels, ?::VARCHAR), 0) = 0',
-            'CONTAINS': "(EXISTS (SELECT 1 FROM jsonb_array_elements(flow.labels::jsonb) AS label WHERE label ->> 'key' = ? AND strpos(label ->> 'value', ?) > 0))",
+            'CONTAINS': '(EXISTS (SELECT 1 FROM jsonb_array_elements(flow.labels::jsonb) AS label WHERE label ->> 0 = ? AND strpos(label ->> 1, ?) > 0))',
         },
         'latest': {
             'EQUALS': 'coalesce(flow.latest, 0) = ?::INTEGER',
@@ -1122,22 +1117,12 @@ TRIGGER_SEARCH = Search(
         'disabled': 'trigger_state.disabled',
     },
 )
-TRIGGER_DELETE = Bulk(
-    'DELETE FROM trigger_state WHERE (trigger_state.tenant, trigger_state.namespace, trigger_state.flow_id, trigger_state.trigger_id) IN (VALUES ',
-    '(?, ?, ?, ?)',
-    ')',
-    ('tenant', 'namespace', 'flow_id', 'trigger_id'),
-)
+TRIGGER_DELETE = Statement('DELETE FROM trigger_state WHERE trigger_state.tenant = ?::VARCHAR AND trigger_state.namespace = ?::VARCHAR AND trigger_state.flow_id = ?::VARCHAR AND trigger_state.trigger_id = ?::VARCHAR', ('tenant', 'namespace', 'flow_id', 'trigger_id'))
 FIRE_INSERT = Bulk(
     'INSERT INTO fire (tenant, namespace, flow_id, trigger_id, scope, time, execution_id) VALUES ',
     '(?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::BIGINT, ?::VARCHAR)',
     '',
     ('tenant', 'namespace', 'flow_id', 'trigger_id', 'scope', 'time', 'execution_id'),
 )
-FIRE_DELETE = Bulk(
-    'DELETE FROM fire WHERE (fire.tenant, fire.namespace, fire.flow_id, fire.trigger_id) IN (VALUES ',
-    '(?, ?, ?, ?)',
-    ')',
-    ('tenant', 'namespace', 'flow_id', 'trigger_id'),
-)
+FIRE_DELETE = Statement('DELETE FROM fire WHERE fire.tenant = ?::VARCHAR AND fire.namespace = ?::VARCHAR AND fire.flow_id = ?::VARCHAR AND fire.trigger_id = ?::VARCHAR', ('tenant', 'namespace', 'flow_id', 'trigger_id'))
 FIRE_PURGE = Statement('DELETE FROM fire WHERE fire.time < ?::BIGINT', ('before',))

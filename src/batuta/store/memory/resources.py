@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from batuta.model.codec import encode_text
 from batuta.store.memory.match import Resource
 from batuta.store.query import (
     EXECUTION_FIELDS,
@@ -16,7 +15,7 @@ from batuta.store.query import (
     TRIGGER_FIELDS,
     Sort,
 )
-from batuta.store.record import execution_end, trigger_execution_id
+from batuta.store.record import execution_end, labels_text, trigger_execution_id
 from batuta.store.rows import ExecutionRow, FlowRow, KvRow, LogRow, MetricRow, TriggerRow
 
 Read = dict[str, Callable[[Any], Any]]
@@ -59,7 +58,7 @@ EXECUTIONS: Resource[ExecutionRow] = Resource(
             row.execution.id,
             row.execution.flow.namespace,
             row.execution.flow.id,
-            encode_text(row.execution.labels) if row.execution.labels else None,
+            labels_text(row.execution.labels),
             _trigger_id(row),
         ),
         "id": lambda row: row.execution.id,
@@ -88,7 +87,7 @@ FLOWS: Resource[tuple[FlowRow, bool]] = Resource(
             row[0].key.namespace,
             row[0].key.id,
             row[0].description,
-            encode_text(row[0].labels) if row[0].labels else None,
+            labels_text(row[0].labels),
         ),
         "source": lambda row: (row[0].source,),
         "tenant": lambda row: row[0].key.tenant,

@@ -70,10 +70,11 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        await self._writer.close()
+        # The writer closes last: SQLite then puts everything into the one file.
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._connections:
             connection.close()
+        await self._writer.close()
 
     def _read(self, work: Callable[[Session], Result]) -> Result:
         with explained(self._path):

@@ -6,7 +6,7 @@ from batuta.model.ids import FlowKey
 from batuta.model.instant import Instant
 from batuta.store._generated import sqlite as sql
 from batuta.store.query import Page, Query
-from batuta.store.record import read_trigger, trigger_key_record
+from batuta.store.record import read_trigger
 from batuta.store.rows import TriggerKey, TriggerRow
 from batuta.store.sqlite.database import Database
 from batuta.store.sqlite.session import Transaction
@@ -42,11 +42,10 @@ class SqliteTriggers:
         return await self._database.page(sql.TRIGGER_SEARCH, query, decode=read_trigger)
 
     async def delete(self, keys: Sequence[TriggerKey]) -> None:
-        records = [trigger_key_record(key) for key in keys]
-
         def work(transaction: Transaction) -> None:
-            transaction.bulk(sql.TRIGGER_DELETE, records)
-            transaction.bulk(sql.FIRE_DELETE, records)
+            for key in keys:
+                transaction.run(sql.TRIGGER_DELETE, **_flow(key.flow), trigger_id=key.id)
+                transaction.run(sql.FIRE_DELETE, **_flow(key.flow), trigger_id=key.id)
 
         await self._database.write(work)
 

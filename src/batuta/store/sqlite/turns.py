@@ -24,7 +24,7 @@ from batuta.store.rows import (
     Turn,
 )
 from batuta.store.slot import settle
-from batuta.store.sqlite.session import Transaction
+from batuta.store.sqlite.session import MAX_ROWS, Transaction
 
 
 class TurnBatch:
@@ -147,15 +147,25 @@ class TurnBatch:
         for execution_id, task_run_id in turn.removed_runs:
             by_execution.setdefault(execution_id, []).append(task_run_id)
         for execution_id, ids in by_execution.items():
-            found = self._transaction.all(
-                sql.TASK_RUN_DESCENDANTS, execution_id=execution_id, ids=ids
-            )
-            self._transaction.bulk(
-                sql.OUTPUT_REMOVE, [(execution_id, task_id, ordinal) for ordinal, task_id in found]
-            )
-            self._transaction.bulk(
-                sql.TASK_RUN_REMOVE, [(execution_id, ordinal) for ordinal, _ in found]
-            )
+            for start in range(0, len(ids), MAX_ROWS):
+                self._remove_some(execution_id, ids[start : start + MAX_ROWS])
+
+    def _remove_some(self, execution_id: ExecutionId, ids: list[str]) -> None:
+        found = self._transaction.all(sql.TASK_RUN_DESCENDANTS, execution_id=execution_id, ids=ids)
+        self._transaction.bulk(
+            sql.TASK_RUN_REMOVE, [(execution_id, ordinal) for ordinal, _ in found]
+        )
+        by_task: dict[str, list[int]] = {}
+        for ordinal, task_id in found:
+            by_task.setdefault(task_id, []).append(ordinal)
+        for task_id, ordinals in by_task.items():
+            for start in range(0, len(ordinals), MAX_ROWS):
+                self._transaction.run(
+                    sql.OUTPUT_REMOVE,
+                    execution_id=execution_id,
+                    task_id=task_id,
+                    ordinals=ordinals[start : start + MAX_ROWS],
+                )
 
     def _write_executions(self) -> None:
         bulk = self._transaction.bulk

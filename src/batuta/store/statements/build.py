@@ -130,6 +130,7 @@ def update_rows(table: Table, key: str, names: Sequence[str]) -> ManyRows:
 
 
 def delete_rows(table: Table, *names: str) -> ManyRows:
+    """One or two columns: SQLite reads the whole table to find rows by three."""
     return ManyRows(delete(table).where(is_one_of(table, *names)), names)
 
 

@@ -101,18 +101,18 @@ def _flags(flag: Any) -> dict[str, Condition]:
 
 
 def _labels(place: Any, dialect: str) -> dict[str, Condition]:
-    """The column is compact JSON of our own, so a pair is a text inside it, quotes and all.
+    """The column is compact JSON of pairs, so a pair is a text inside it, quotes and all.
 
     CONTAINS has two values: the key, and what its value must contain.
     """
     find = func.instr if dialect == SQLITE else func.strpos
     has = func.coalesce(find(place, _value(Text())), 0)
     each = (
-        "SELECT 1 FROM json_each({0}) AS label WHERE json_extract(label.value, '$.key') = :value"
-        " AND instr(json_extract(label.value, '$.value'), :value) > 0"
+        "SELECT 1 FROM json_each({0}) AS label WHERE json_extract(label.value, '$[0]') = :value"
+        " AND instr(json_extract(label.value, '$[1]'), :value) > 0"
         if dialect == SQLITE
         else "SELECT 1 FROM jsonb_array_elements({0}::jsonb) AS label"
-        " WHERE label ->> 'key' = :value AND strpos(label ->> 'value', :value) > 0"
+        " WHERE label ->> 0 = :value AND strpos(label ->> 1, :value) > 0"
     )
     return {
         Op.EQUALS: has > 0,

@@ -143,7 +143,9 @@ task_run_descendants = Indexed(
 task_run_remove = delete_rows(task_run, "execution_id", "ordinal")
 
 output_put = put_rows(output)
-output_remove = delete_rows(output, "execution_id", "task_id", "ordinal")
+output_remove = delete(output).where(
+    equals(output, "execution_id", "task_id"), among(output.c.ordinal, "ordinals")
+)
 output_search = SearchRows(
     table=output,
     columns=[

@@ -6,7 +6,6 @@ from batuta.store.query import TRIGGER_FIELDS
 from batuta.store.schema import fire, trigger
 from batuta.store.statements.build import (
     SearchRows,
-    delete_rows,
     equals,
     insert_rows,
     limited,
@@ -38,7 +37,7 @@ trigger_search = SearchRows(
     order=[trigger.c[name] for name in ("namespace", "flow_id", "trigger_id", "tenant")],
     words={"q": [trigger.c.namespace, trigger.c.flow_id, trigger.c.trigger_id]},
 )
-trigger_delete = delete_rows(trigger, *_KEY)
+trigger_delete = delete(trigger).where(equals(trigger, *_KEY))
 fire_insert = insert_rows(fire)
-fire_delete = delete_rows(fire, *_KEY)
+fire_delete = delete(fire).where(equals(fire, *_KEY))
 fire_purge = delete(fire).where(fire.c.time < bindparam("before"))

@@ -77,6 +77,7 @@ _FOUND: list[tuple[str, Op, FilterValue, str]] = [
     ("q", Op.EQUALS, "  ", "1234"),
     ("q", Op.EQUALS, "100%", ""),
     ("q", Op.EQUALS, "prod", "12"),
+    ("q", Op.EQUALS, "value", ""),
     ("q", Op.NOT_EQUALS, "week", "134"),
 ]
 """Field, operator, value, and the last characters of the ids that are found."""
