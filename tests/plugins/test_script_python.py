@@ -88,6 +88,21 @@ async def test_a_package_that_does_not_exist_is_named(bench: Bench) -> None:
     assert "The dependencies no-such-package-xyz cannot be installed" in str(finished.error)
 
 
+@needs_uv
+async def test_the_authors_own_path_of_modules_is_kept(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "own.py").write_text("X = 'own'")
+    finished = await script(
+        bench,
+        "import own; print(own.X)\n" + PRINT_VERSION,
+        taskRunner=PROCESS,
+        env={"PYTHONPATH": str(tmp_path / "mine"), "PYTHONUNBUFFERED": ""},
+        dependencies=["batuta-example"],
+    )
+    assert finished.state is State.SUCCESS, finished.error
+    assert bench.gateway.messages("INFO") == ["own", "2.0"]
+
+
 async def test_an_option_is_no_package(bench: Bench) -> None:
     finished = await script(
         bench, "pass", taskRunner=PROCESS, dependencies=["--index-url=http://evil"]

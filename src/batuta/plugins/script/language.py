@@ -1,7 +1,7 @@
 """Script tasks of further languages (06 §4). They differ in image, file extension and command only."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from pydantic import Field, create_model
 from typing_extensions import override
@@ -102,7 +102,7 @@ def _script(
 def _commands(name: str, language: str, *, image: str, extension: str, command: str) -> type[Task]:
     type_name = f"{_PREFIX}.{name}.Commands"
     base: Any = LanguageCommandsIfAny if name in _WITHOUT_COMMANDS else LanguageCommands
-    made: type[Task] = create_model(
+    made = create_model(
         "Commands",
         __base__=base,
         __module__=__name__,
@@ -112,7 +112,7 @@ def _commands(name: str, language: str, *, image: str, extension: str, command: 
         __cls_kwargs__={"type": type_name},
         container_image=_image(image),
     )
-    return made
+    return cast("type[Task]", made)
 
 
 _LANGUAGES: Mapping[str, tuple[str, str, str, str, str]] = {

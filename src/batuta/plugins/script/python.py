@@ -61,7 +61,7 @@ class PythonTask(ScriptTask):
 
     @override
     async def prepare(self, texts: Texts, place: Place, ctx: RunContext) -> Prepared:
-        env = dict(self.LIBRARY_ENV)
+        env: dict[str, str] = {}
         interpreter = await self._interpreter(place, ctx)
         mounts: tuple[Path, ...] = ()
         search_path: list[str] = []
@@ -76,11 +76,12 @@ class PythonTask(ScriptTask):
             search_path.append(str(Path(interpreter.path).parent))
         if self.dependencies:
             folder = await self._libraries(self.dependencies, place, interpreter, ctx=ctx)
-            env["PYTHONPATH"] = str(folder)
+            env["PYTHONPATH"] = _joined(str(folder), texts.env.get("PYTHONPATH"))
             search_path.append(str(folder / "bin"))
             mounts = (folder,) if place.is_container else ()
         if search_path and not place.is_container:
-            env["PATH"] = os.pathsep.join([*search_path, os.environ.get("PATH", os.defpath)])
+            before = texts.env.get("PATH") or os.environ.get("PATH", os.defpath)
+            env["PATH"] = _joined(*search_path, before)
         commands = await self.python_commands(texts, interpreter, ctx)
         return Prepared(commands=commands, env=env, mounts=mounts)
 
@@ -201,6 +202,10 @@ class Commands(PythonTask, type="io.kestra.plugin.scripts.python.Commands"):
     """
 
     commands: Lazy[list[str]] = Field(description="The commands.")
+
+
+def _joined(*paths: str | None) -> str:
+    return os.pathsep.join(path for path in paths if path)
 
 
 def _version_of(image: str | None) -> str | None:

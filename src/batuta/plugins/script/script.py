@@ -43,6 +43,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     commands: list[str]
     env: Mapping[str, str] = {}
+    """Wins over the author's, which it takes in where that matters."""
     mounts: tuple[Path, ...] = ()
 
 
@@ -50,6 +51,7 @@ class ScriptTask(Task):
     """Base of script tasks."""
 
     LIBRARY_ENV: ClassVar[Mapping[str, str]] = {}
+    """Environment of the language; the author's wins."""
 
     before_commands: Lazy[list[str]] | None = Field(
         default=None, description="Commands that are run first, in the same shell."
@@ -126,7 +128,7 @@ class ScriptTask(Task):
                 fail_fast=self.fail_fast,
                 target_os=self.target_os,
             ),
-            env={**prepared.env, **texts.env, **_runner_env(extra)},
+            env={**self.LIBRARY_ENV, **texts.env, **prepared.env, **_runner_env(extra)},
             workdir=ctx.workdir,
             sink=sink,
             image=place.image,
@@ -146,7 +148,7 @@ class ScriptTask(Task):
 
     async def prepare(self, texts: Texts, place: Place, ctx: RunContext) -> Prepared:
         """The commands of a language. The default: those of the author, with copies of stored files."""
-        return Prepared(commands=await localize(texts.commands, ctx), env=self.LIBRARY_ENV)
+        return Prepared(commands=await localize(texts.commands, ctx))
 
     def _render(self, render: Render) -> Texts:
         """In a thread: look-ups of templates wait for the server."""

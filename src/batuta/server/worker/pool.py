@@ -37,6 +37,7 @@ from batuta.server.protocol import (
     ToServer,
 )
 from batuta.server.worker.gateway import fault_of
+from batuta.server.worker.orphan import kill_orphans
 from batuta.server.worker.process import WorkerProcess
 
 _MAX_FAILED_STARTS = 3
@@ -101,6 +102,7 @@ class WorkerPool:
         self._failed_starts = 0
         self._was_ready = False
         self._is_closed = False
+        self._is_swept = False
 
     @property
     def capacity(self) -> int:
@@ -183,6 +185,9 @@ class WorkerPool:
         self._process = process
         self._alive.add(process)
         self._spawn(self._supervise(process))
+        if not self._is_swept:
+            self._is_swept = True
+            self._spawn(_sweep())
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -321,3 +326,10 @@ class WorkerPool:
         process, self._process = self._process, None
         if process is not None and not self._running:
             process.stop(0)
+
+
+async def _sweep() -> None:
+    """A server and its worker may have been killed together: what their tasks left behind ends now."""
+    count = await asyncio.to_thread(kill_orphans)
+    if count:
+        log.warning("worker.orphans", killed=count)

@@ -14,6 +14,7 @@ from batuta.model.instant import SECOND
 from batuta.model.state import State
 from batuta.operations.system import SystemClock
 from batuta.server.protocol import Job, JobFinished, LogLine, MetricLine, Setup, StorageAccess
+from batuta.server.worker.orphan import MARK, mark_of
 from batuta.server.worker.pool import PoolOptions, WorkerPool
 from tests.unit.server.worker.kit import PROCESS, make_job
 
@@ -313,6 +314,27 @@ async def test_a_worker_whose_server_is_gone_ends_with_its_tasks(
     process._writer.transport.abort()
     await gone(worker)
     assert not is_alive(script)
+
+
+async def test_what_a_former_worker_left_behind_is_killed_at_the_first_start(
+    pool: WorkerPool, events: Recorder
+) -> None:
+    dead = await asyncio.create_subprocess_exec("true")
+    await dead.wait()
+    own = mark_of(os.getpid())
+    assert own is not None
+    namespace = own.partition("-")[0]
+    orphan = await asyncio.create_subprocess_exec(
+        "sleep", "1000", env={MARK: f"{namespace}-{dead.pid}-1"}
+    )
+    other = await asyncio.create_subprocess_exec("sleep", "1000", env={MARK: own})
+    try:
+        pool.warm()
+        assert await orphan.wait() == -signal.SIGKILL
+        assert is_alive(other.pid)
+    finally:
+        other.kill()
+        await other.wait()
 
 
 async def test_a_slow_server_slows_the_script_down_instead_of_filling_the_memory(
