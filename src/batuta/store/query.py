@@ -233,7 +233,7 @@ def check_filter(condition: Filter, fields: Mapping[str, Kind]) -> Kind:
 
 
 def _check_pattern(condition: Filter) -> None:
-    import regex  # type: ignore[import-untyped]
+    import regex
 
     try:
         regex.compile(str(condition.value))
