@@ -1,11 +1,16 @@
 """Every property that Kestra documents is declared, with a description; nothing else is."""
 
+import inspect
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import yaml
 
 from batuta.sdk import Registry
 from batuta.sdk.catalogue import Catalogue
+from batuta.sdk.definition import RESOLVE
 from batuta.sdk.facts import facts_of
 
 CATALOGUE = Catalogue("batuta.plugins._generated.catalogue")
@@ -44,3 +49,23 @@ def test_types_are_explained_and_keep_their_old_names(name: str) -> None:
         alias for alias, target in REGISTRY.aliases.items() if target == name
     }
     assert facts.deprecated == CATALOGUE.facts(name).deprecated
+
+
+EXAMPLE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in documented() if "yaml" in (REGISTRY.get(name).__doc__ or "")]
+)
+def test_examples_are_valid(name: str) -> None:
+    kind = REGISTRY.get(name)
+    for text in EXAMPLE.findall(inspect.cleandoc(kind.__doc__ or "")):
+        spec = first(yaml.safe_load(text))
+        assert spec["type"] == name
+        assert kind.model_validate(spec, context={RESOLVE: REGISTRY.get}).type == name
+
+
+def first(example: Any) -> Any:
+    """The task, condition or trigger that an example shows."""
+    items = example["triggers"] if isinstance(example, dict) else example
+    return items[0]

@@ -28,15 +28,13 @@ class PublicHoliday(
 
     # Example
     ```yaml
-    - type: io.kestra.plugin.core.condition.Not
-      conditions:
-        - type: io.kestra.plugin.core.condition.PublicHoliday
-          country: DE
-          subDivision: BY
+    - type: io.kestra.plugin.core.condition.PublicHoliday
+      country: DE
+      subDivision: BY
     ```
 
     # Notes
-    Needs the extra `holidays`. An unknown subdivision has the national holidays.
+    Inside `Not` it makes a schedule of working days. Needs the extra `holidays`. An unknown subdivision has the national holidays.
     """
 
     date: Lazy[str] = Field(default="{{ trigger.date}}", description="The date that is tested.")

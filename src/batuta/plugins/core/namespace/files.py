@@ -24,7 +24,7 @@ class Conflict(StrEnum):
 
 
 class FilesOutput(Output, frozen=True, kw_only=True):
-    files: dict[str, str] | None = None
+    files: dict[str, str]
 
 
 class UploadFiles(Task, type="io.kestra.plugin.core.namespace.UploadFiles"):
@@ -65,7 +65,7 @@ class UploadFiles(Task, type="io.kestra.plugin.core.namespace.UploadFiles"):
     )
 
     @override
-    async def run(self, ctx: RunContext) -> FilesOutput:
+    async def run(self, ctx: RunContext) -> None:
         if not self.files and self.files_map is None:
             raise TaskError("files or filesMap is required")
         existing = set(await ctx.namespace_files.list(self.namespace))
@@ -81,7 +81,6 @@ class UploadFiles(Task, type="io.kestra.plugin.core.namespace.UploadFiles"):
             if await ctx.files.exists(uri):
                 content = await ctx.files.read(uri)
                 await self._store(self.destination + name, content, existing=existing, ctx=ctx)
-        return FilesOutput()
 
     async def _store(
         self, name: str, content: bytes, *, existing: set[str], ctx: RunContext
@@ -232,14 +231,13 @@ class DeleteFiles(
     )
 
     @override
-    async def run(self, ctx: RunContext) -> FilesOutput:
+    async def run(self, ctx: RunContext) -> None:
         paths = await _selected(self.namespace, self.files, ctx)
         for path in paths:
             await ctx.namespace_files.delete(self.namespace, path)
         if self.delete_parent_folder:
             await self._delete_empty(paths, ctx)
         ctx.metrics.counter("deleted", len(paths))
-        return FilesOutput()
 
     async def _delete_empty(self, paths: list[str], ctx: RunContext) -> None:
         left = await ctx.namespace_files.list(self.namespace)
