@@ -1,7 +1,7 @@
 """The expression language: templates to text or values (02).
 
-Text goes through `lex`, `parse`, `compile_*` to closures over plain data; `registry` holds the filters,
-functions and tests of `filters/`, `functions/` and `predicates`. Look-ups with effects are asked of a `Host`.
+Text goes through `syntax/` (tokens, tree) and `compiler/` to closures over plain data; `registry` holds the
+filters, functions and tests of `filters/`, `functions/` and `predicates`. Look-ups with effects are asked of a `Host`.
 """
 
 from batuta.expr import filters, functions, predicates
@@ -17,6 +17,7 @@ from batuta.expr.errors import (
 )
 from batuta.expr.host import NULL_HOST, Host, HttpRequest, NullHost, Settings
 from batuta.expr.limits import Limits
+from batuta.expr.syntax.explain import explain
 from batuta.expr.syntax.references import References
 from batuta.expr.template import Template, compile_template, render, render_typed, render_value
 from batuta.expr.values import EnumName, Value
@@ -43,6 +44,7 @@ __all__ = [
     "Template",
     "Value",
     "compile_template",
+    "explain",
     "filters",
     "functions",
     "predicates",

@@ -3,6 +3,7 @@
 Nothing here asks a Python object for an attribute by a name from a template: members are tables of functions.
 """
 
+import re
 from collections.abc import Mapping
 
 from batuta.expr.errors import EvaluationError, MissingVariableError, RuntimeFaultError
@@ -11,6 +12,7 @@ from batuta.expr.members import Member, find_member, members_of
 from batuta.expr.syntax.nodes import At
 from batuta.expr.values import Array, Value, class_name, is_list, is_number
 
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 _REFUSED = frozenset(("class", "getclass", "wait", "notify", "notifyall"))
 
 
@@ -39,7 +41,7 @@ def call_method(
     member = find_member(target, name, arguments)
     if member is None:
         raise MissingVariableError(name, at, known=members_of(target))
-    return _run(member, target, arguments, at)
+    return _run(member, target, arguments, at=at)
 
 
 def _entry(target: Mapping[Value, Value], key: Value, at: At) -> Value:
@@ -70,10 +72,8 @@ def _cast_key(target: Mapping[Value, Value], key: Value, at: At) -> Value:
 def _index(key: Value) -> int | None:
     if isinstance(key, int) and not isinstance(key, bool):
         return key
-    if isinstance(key, str) and key.isascii():
-        digits = key[1:] if key[:1] in {"-", "+"} else key
-        if digits.isdigit() and len(digits) <= 10:
-            return int(key)
+    if isinstance(key, str) and _INTEGER.fullmatch(key) is not None:
+        return int(key)
     return None
 
 
@@ -83,7 +83,7 @@ def _member(target: Value, name: str, at: At) -> Value:
     for candidate in (f"get{lower}", f"is{lower}", f"has{lower}", lower):
         member = find_member(target, candidate, [])
         if member is not None:
-            return _run(member, target, [], at)
+            return _run(member, target, [], at=at)
     raise MissingVariableError(name, at, known=members_of(target))
 
 
@@ -95,7 +95,7 @@ def _refuse(target: Value, name: str, at: At) -> None:
         )
 
 
-def _run(member: Member, target: Value, arguments: list[Value], at: At) -> Value:
+def _run(member: Member, target: Value, arguments: list[Value], *, at: At) -> Value:
     try:
         return member.function(target, *arguments)
     except (ValueError, OverflowError) as problem:

@@ -159,7 +159,7 @@ _MAP = _members(
         "*",
         lambda mapping, value: any(java_equals(item, value) for item in mapping.values()),
     ),
-    keySet=("", lambda mapping: KeySet(mapping)),
+    keySet=("", KeySet),
     values=("", lambda mapping: list(mapping.values())),
     entrySet=("", lambda mapping: KeySet(map(entry_of, mapping.items()))),
     getKey=("", lambda mapping: mapping["key"]),

@@ -318,7 +318,7 @@ def inclusive_range(start: Value, end: Value, increment: Value) -> list[Value]:
 
 
 def _is_letter(value: Value) -> bool:
-    return isinstance(value, str) and len(value) == 1 and ord(value) <= 0xFFFF
+    return isinstance(value, str) and len(value) == 1 and value <= "\uffff"
 
 
 def _steps(start: int, end: int, step: int) -> range:

@@ -189,7 +189,7 @@ def _scalars_equal(left: Value, right: Value) -> bool:
 
 def _numbers_equal(left: Value, right: Value) -> bool:
     if isinstance(left, Decimal):
-        return left.as_tuple() == right.as_tuple()
+        return bool(left.as_tuple() == right.as_tuple())
     return bool(left == right) or (left != left and right != right)  # noqa: PLR0124 - NaN equals itself
 
 

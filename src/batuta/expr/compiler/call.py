@@ -113,8 +113,8 @@ def compile_filter(node: nodes.Filter, scope: Scope, compiler: CompileExpression
     if definition.changes_list:
         return _changing_filter(definition, target, node.at)
     if scope.metered or definition.with_state:
-        return _metered_filter(definition, target, bound, node.at)
-    return _plain_filter(definition, target, bound, node.at)
+        return _metered_filter(definition, target, bound, at=node.at)
+    return _plain_filter(definition, target, bound, at=node.at)
 
 
 def _tolerant(target: Expression) -> Expression:
@@ -127,7 +127,9 @@ def _tolerant(target: Expression) -> Expression:
     return tolerant
 
 
-def _plain_filter(definition: Definition, target: Expression, bound: Bound, at: At) -> Expression:
+def _plain_filter(
+    definition: Definition, target: Expression, bound: Bound, *, at: At
+) -> Expression:
     code = definition.code
     if definition.parameters is None:
         return _simple_filter(code, target, at)
@@ -161,7 +163,9 @@ def _simple_filter(code: Code, target: Expression, at: At) -> Expression:
     return simple
 
 
-def _metered_filter(definition: Definition, target: Expression, bound: Bound, at: At) -> Expression:
+def _metered_filter(
+    definition: Definition, target: Expression, bound: Bound, *, at: At
+) -> Expression:
     code, with_state = definition.code, definition.with_state
     ignores_arguments = definition.parameters is None
 

@@ -23,7 +23,7 @@ from batuta.expr.errors import (
 from batuta.expr.format.text import PRINTED, java_text
 from batuta.expr.syntax import nodes
 from batuta.expr.syntax.nodes import Node
-from batuta.expr.values import HashMap, Long, Loop, Value, is_list
+from batuta.expr.values import HashMap, Long, Loop, Value, is_list, wrap64
 
 
 def compile_expression(node: Node, scope: Scope) -> Expression:
@@ -314,7 +314,7 @@ def _binary(node: nodes.Binary, scope: Scope) -> Expression:
     special = _SPECIAL.get(node.operator)
     if special is not None:
         return special(left, right, node.at)
-    return _placed(_PLAIN[node.operator], left, right, node.at)
+    return _placed(_PLAIN[node.operator], left, right, at=node.at)
 
 
 def _guarded(code: Expression, message: str, at: nodes.At) -> Expression:
@@ -332,7 +332,7 @@ def _guarded(code: Expression, message: str, at: nodes.At) -> Expression:
 
 
 def _placed(
-    code: Callable[[Any, Any], Value], left: Expression, right: Expression, at: nodes.At
+    code: Callable[[Any, Any], Value], left: Expression, right: Expression, *, at: nodes.At
 ) -> Expression:
     def binary(s: State) -> Value:
         first, second = left(s), right(s)
@@ -349,7 +349,7 @@ def _add(left: Expression, right: Expression, at: nodes.At) -> Expression:
     def add(s: State) -> Value:
         first, second = left(s), right(s)
         if type(first) is Long and type(second) in {int, Long}:
-            return operators.wrap64(first + second)
+            return wrap64(first + second)
         if is_list(first) and type(second) is not str:
             return s.change_list(first, [*first, *operators.list_with(second)])
         result = operators.add(first, second)
@@ -419,7 +419,7 @@ def _range(left: Expression, right: Expression, at: nodes.At) -> Expression:
     def build(first: Value, second: Value) -> Value:
         return operators.inclusive_range(first, second, None)
 
-    return _placed(build, left, right, at)
+    return _placed(build, left, right, at=at)
 
 
 _SPECIAL: dict[str, Callable[[Expression, Expression, nodes.At], Expression]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cmp_to_key
+from typing import Any
 
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.filters.text import fits
@@ -244,17 +245,12 @@ def _sorted(value: Value, *, name: str) -> Value:
         if name == "sort":
             raise EvaluationError("Unsupported input type for sort filter")
         raise RuntimeFaultError(f"a list is needed, not {class_name(value)}")
-    if len(value) < 2:
+    if len(value) <= 1:
         return list(value)
-    items = sorted(value, key=_order_of(value))
-    return items if name == "sort" else _descending(value)
+    return sorted(value, key=_order_of(value), reverse=name == "rsort")
 
 
-def _descending(value: list[Value]) -> list[Value]:
-    return sorted(value, key=_order_of(value), reverse=True)
-
-
-def _order_of(items: list[Value]) -> Callable[[Value], object]:
+def _order_of(items: list[Value]) -> Callable[[Value], Any]:
     """What items of one kind are ordered by; kinds cannot be mixed."""
     kinds = {class_name(item) for item in items if item is not None}
     if len(kinds) != 1 or any(item is None for item in items):

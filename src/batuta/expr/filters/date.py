@@ -51,7 +51,9 @@ def date(s: State, value: Value, *arguments: Value) -> Value:
         return None
     pattern, time_zone, existing, locale = arguments
     zone = zone_of(s, time_zone)
-    return written(s, moment_of(s, value, zone, existing), zone, pattern=pattern, locale=locale)
+    return written(
+        s, moment_of(s, value, zone, existing=existing), zone, pattern=pattern, locale=locale
+    )
 
 
 @FILTERS(
@@ -72,7 +74,9 @@ def date_add(s: State, value: Value, *arguments: Value) -> Value:
         return None
     amount, unit, pattern, time_zone, existing, locale = arguments
     zone = zone_of(s, time_zone)
-    moved = added(moment_of(s, value, zone, existing), _amount(amount), _text(unit, "unit"))
+    moved = added(
+        moment_of(s, value, zone, existing=existing), _amount(amount), _text(unit, "unit")
+    )
     return written(s, moved, zone, pattern=pattern, locale=locale)
 
 
@@ -84,11 +88,11 @@ def date_add(s: State, value: Value, *arguments: Value) -> Value:
     template="{{ '2024-03-05T00:00:00Z' | timestamp }}",
     result="1709596800",
 )
-def timestamp(s: State, value: Value, time_zone: Value, existing: Value) -> Value:
+def timestamp(s: State, value: Value, *arguments: Value) -> Value:
     """Seconds since 1970."""
     if value is None:
         return None
-    return Long(_instant(s, value, time_zone, existing).seconds)
+    return Long(_instant(s, value, *arguments).seconds)
 
 
 @FILTERS(
@@ -99,11 +103,11 @@ def timestamp(s: State, value: Value, time_zone: Value, existing: Value) -> Valu
     template="{{ '2024-03-05T00:00:00Z' | timestampMilli }}",
     result="1709596800000",
 )
-def timestamp_milli(s: State, value: Value, time_zone: Value, existing: Value) -> Value:
+def timestamp_milli(s: State, value: Value, *arguments: Value) -> Value:
     """Milliseconds since 1970."""
     if value is None:
         return None
-    return wrap64(_instant(s, value, time_zone, existing).total_nanos() // 1_000_000)
+    return wrap64(_instant(s, value, *arguments).total_nanos() // 1_000_000)
 
 
 @FILTERS(
@@ -114,11 +118,11 @@ def timestamp_milli(s: State, value: Value, time_zone: Value, existing: Value) -
     template="{{ '2024-03-05T00:00:00Z' | timestampMicro }}",
     result="1709596800000000",
 )
-def timestamp_micro(s: State, value: Value, time_zone: Value, existing: Value) -> Value:
+def timestamp_micro(s: State, value: Value, *arguments: Value) -> Value:
     """Microseconds since 1970, as text."""
     if value is None:
         return None
-    return str(_instant(s, value, time_zone, existing).total_nanos() // 1_000)
+    return str(_instant(s, value, *arguments).total_nanos() // 1_000)
 
 
 @FILTERS(
@@ -129,11 +133,11 @@ def timestamp_micro(s: State, value: Value, time_zone: Value, existing: Value) -
     template="{{ '2024-03-05T00:00:00Z' | timestampNano }}",
     result="1709596800000000000",
 )
-def timestamp_nano(s: State, value: Value, time_zone: Value, existing: Value) -> Value:
+def timestamp_nano(s: State, value: Value, *arguments: Value) -> Value:
     """Nanoseconds since 1970, as text."""
     if value is None:
         return None
-    return str(_instant(s, value, time_zone, existing).total_nanos())
+    return str(_instant(s, value, *arguments).total_nanos())
 
 
 def zone_of(s: State, name: Value) -> Zone:
@@ -149,7 +153,7 @@ def written(s: State, moment: ZonedDateTime, zone: Zone, *, pattern: Value, loca
     return format_date(moment.in_zone(zone), name, language)
 
 
-def moment_of(s: State, value: Value, zone: Zone, existing: Value) -> ZonedDateTime:
+def moment_of(s: State, value: Value, zone: Zone, *, existing: Value) -> ZonedDateTime:
     """The table of 02 §7.1."""
     if isinstance(value, (datetime, python_date, timedelta)):
         value = from_python(value)
@@ -183,8 +187,9 @@ def _epoch(value: Value) -> Instant:
     return Instant(int(value))
 
 
-def _instant(s: State, value: Value, time_zone: Value, existing: Value) -> Instant:
-    return moment_of(s, value, zone_of(s, time_zone), existing).instant
+def _instant(s: State, value: Value, *arguments: Value) -> Instant:
+    time_zone, existing = arguments
+    return moment_of(s, value, zone_of(s, time_zone), existing=existing).instant
 
 
 def added(moment: ZonedDateTime, amount: int, unit: str) -> ZonedDateTime:

@@ -158,12 +158,10 @@ def _inferred(text: str) -> Value:
 
 
 def _by_size(value: int, *, digits: str) -> Value:
-    bits = len(digits.lstrip("0")) * 4
-    if bits > 64 or (bits == 64 and digits.lstrip("0")[0] > "7"):
+    shown = int(digits, 16)
+    if shown > LONG_MAX:
         return BigInteger(value)
-    if bits > 32 or (bits == 32 and digits.lstrip("0")[0] > "7"):
-        return Long(value)
-    return value
+    return Long(value) if shown > INT_MAX else value
 
 
 def _suffixed_long(text: str) -> Value:

@@ -12,6 +12,7 @@ from batuta.expr.values import Array, LeafMap, Value, class_name, is_map, is_num
 
 _TRIMMED = "".join(map(chr, range(0x21)))
 _QUOTES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\''")}
+_ELLIPSIS = "..."
 _MAX_INDENT = 10_000
 
 
@@ -52,9 +53,10 @@ def abbreviate(value: Value, length: Value) -> Value:
     if limit < 0:
         raise EvaluationError("Invalid argument to abbreviate filter; must be greater than zero")
     size = units(text)
-    if size < limit or size <= 3:
+    dots = len(_ELLIPSIS)
+    if size < limit or size <= dots:
         return text
-    return cut(text, 0, limit) if limit <= 3 else cut(text, 0, limit - 3) + "..."
+    return cut(text, 0, limit) if limit <= dots else cut(text, 0, limit - dots) + _ELLIPSIS
 
 
 @FILTERS(
@@ -243,7 +245,7 @@ def slugify(value: Value) -> Value:
     dashed = "-".join(java_text(value).split(" "))
     dashed = "".join("-" if char.isspace() else char for char in dashed)
     plain = unicodedata.normalize("NFD", dashed)
-    kept = "".join(c for c in plain if c == "-" or c == "_" or (c.isascii() and c.isalnum()))
+    kept = "".join(c for c in plain if c in {"-", "_"} or (c.isascii() and c.isalnum()))
     return "-".join(part for part in kept.replace("_", "-").split("-") if part).lower()
 
 

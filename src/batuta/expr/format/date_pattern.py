@@ -19,6 +19,8 @@ _LIMITS = {
 }
 _COUNTS = {"V": (2,), "O": (1, 4), "B": (1, 4, 5), "c": (1, 3, 4, 5), "v": (1, 4)}
 _RESERVED = "{}#"
+TWO_DIGITS, SHORT, FULL = 2, 3, 4
+"""Counts of a letter that change the form: a number, a short name, a full name."""
 _MAX_LENGTH = 500
 _MAX_PAD = 200
 

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from batuta.expr.format import names
-from batuta.expr.format.date_pattern import Element, Field, Literal, parse_pattern
+from batuta.expr.format.date_pattern import (
+    FULL,
+    SHORT,
+    TWO_DIGITS,
+    Element,
+    Field,
+    Literal,
+    parse_pattern,
+)
 from batuta.expr.format.date_text import ISO_NAMES, NAMED_PATTERNS, STYLES
 from batuta.expr.temporal import LocalDate, LocalDateTime, Zone, ZonedDateTime, find_zone
 from batuta.expr.temporal.calendar import to_epoch_day, weekday
@@ -38,6 +46,7 @@ _SPECIAL_FORMS = {
     "rfc_1123_date_time": _RFC,
 }
 _ENGLISH = "en"
+_HOURS, _SIXTY, _MAX_WEEK = 24, 60, 53
 
 
 def read_date(text: str, pattern: str | None, locale: str) -> Moment:
@@ -133,7 +142,7 @@ def _week(year: int, week: int, day: int) -> LocalDate:
     fourth = to_epoch_day(year, 1, 4)
     monday = fourth - weekday(fourth) + 1
     result = LocalDate(monday + (week - 1) * 7 + day - 1)
-    if not 1 <= week <= 53:
+    if not 1 <= week <= _MAX_WEEK:
         raise ValueError(f"no week {week} in {year}")
     return result
 
@@ -144,7 +153,7 @@ def _time(fields: dict[str, str], locale: str) -> int | None:
     if hour is None:
         return None
     minute, second = int(fields.get("minute", 0)), int(fields.get("second", 0))
-    if hour > 23 or minute > 59 or second > 59:
+    if hour >= _HOURS or minute >= _SIXTY or second >= _SIXTY:
         raise ValueError("no such time")
     nanos = int((fields.get("fraction") or "0").ljust(9, "0"))
     nanos = int(fields.get("nano", nanos))
@@ -160,7 +169,7 @@ def _hour(fields: dict[str, str], locale: str) -> int | None:
         if name in fields:
             hour = int(fields[name])
             half = fields.get("half")
-            if half is None or hour > 12:
+            if half is None or hour > _HOURS // 2:
                 return None
             return hour % 12 + 12 * names.halves_of_day(locale).index(half)
     return None
@@ -221,28 +230,28 @@ def _digits(name: str) -> Callable[[int, str], tuple[str, str]]:
 
 
 def _read_year(count: int, _: str) -> tuple[str, str]:
-    if count == 2:
+    if count == TWO_DIGITS:
         return "short_year", r"\d\d"
-    if count < 4:
+    if count < FULL:
         return "year", rf"\d{{{count},9}}"
     return "year", rf"\d{{{count}}}|[+-]\d{{{count + 1},9}}"
 
 
 def _read_month(count: int, locale: str) -> tuple[str, str]:
-    if count <= 2:
+    if count <= TWO_DIGITS:
         return _digits("month")(count, locale)
-    return "month_name", _any_of(names.months(locale, "full" if count == 4 else "short"))
+    return "month_name", _any_of(names.months(locale, "full" if count == FULL else "short"))
 
 
 def _read_month_alone(count: int, locale: str) -> tuple[str, str]:
-    if count <= 2:
+    if count <= TWO_DIGITS:
         return _digits("month")(count, locale)
-    width = "full" if count == 4 else "short"
+    width = "full" if count == FULL else "short"
     return "month_name", _any_of(names.months(locale, width, alone=True))
 
 
 def _read_day_name(count: int, locale: str) -> tuple[str, str]:
-    return "day_name", _any_of(names.weekdays(locale, "full" if count == 4 else "short"))
+    return "day_name", _any_of(names.weekdays(locale, "full" if count == FULL else "short"))
 
 
 def _read_half(_: int, locale: str) -> tuple[str, str]:
@@ -250,7 +259,7 @@ def _read_half(_: int, locale: str) -> tuple[str, str]:
 
 
 def _read_day_of_year(count: int, _: str) -> tuple[str, str]:
-    return "day_of_year", r"\d{3}" if count == 3 else r"\d{1,3}"
+    return "day_of_year", r"\d{3}" if count == SHORT else r"\d{1,3}"
 
 
 def _read_fraction(count: int, _: str) -> tuple[str, str]:

@@ -3,7 +3,15 @@
 from collections.abc import Callable
 
 from batuta.expr.format import names
-from batuta.expr.format.date_pattern import Element, Field, Literal, parse_pattern
+from batuta.expr.format.date_pattern import (
+    FULL,
+    SHORT,
+    TWO_DIGITS,
+    Element,
+    Field,
+    Literal,
+    parse_pattern,
+)
 from batuta.expr.temporal import ZonedDateTime
 from batuta.expr.temporal.calendar import iso_week, to_epoch_day, weekday
 from batuta.expr.temporal.moment import NANOS, offset_text, year_text
@@ -32,9 +40,7 @@ _SHORT_NAMES = {
     "Europe/Istanbul": "TRT",
 }
 _DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTH_NAMES = tuple(
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-)
+_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MJD_EPOCH = 40_587
 
 
@@ -181,7 +187,7 @@ class _Writer:
 
     def _month(self, count: int, *, alone: bool) -> str:
         month = self.moment.local.date.fields[1]
-        if count <= 2:
+        if count <= TWO_DIGITS:
             return _padded(month, count)
         return names.months(self.locale, _width(count), alone=alone)[month - 1]
 
@@ -193,10 +199,10 @@ class _Writer:
 
     def day_name(self, count: int) -> str:
         index = weekday(self.moment.local.date.epoch_day) - 1
-        return names.weekdays(self.locale, _width(max(count, 3)))[index]
+        return names.weekdays(self.locale, _width(max(count, SHORT)))[index]
 
     def local_day(self, count: int) -> str:
-        if count > 2:
+        if count > TWO_DIGITS:
             return self.day_name(count)
         first, _ = names.week_rules(self.locale)
         return _padded((weekday(self.moment.local.date.epoch_day) - 1 - first) % 7 + 1, count)
@@ -268,7 +274,7 @@ class _Writer:
     def period_of_day(self, count: int) -> str:
         minute = self._seconds // 60 % 60
         width = {1: "short", 4: "full", 5: "narrow"}[count]
-        return names.period_of_day(self._hour, minute, self.locale, width)
+        return names.period_of_day(self._hour, minute, locale=self.locale, width=width)
 
     def quarter(self, count: int) -> str:
         return self._quarter(count, alone=False)
@@ -278,13 +284,13 @@ class _Writer:
 
     def _quarter(self, count: int, *, alone: bool) -> str:
         index = (self.moment.local.date.fields[1] - 1) // 3
-        if count <= 2:
+        if count <= TWO_DIGITS:
             return _padded(index + 1, count)
         return names.quarters(self.locale, _width(count), alone=alone)[index]
 
     def era(self, count: int) -> str:
         era = 1 if self.moment.local.date.fields[0] > 0 else 0
-        return names.eras(self.locale, _width(max(count, 3)))[era]
+        return names.eras(self.locale, _width(max(count, SHORT)))[era]
 
     def offset_or_z(self, count: int) -> str:
         return "Z" if self.moment.offset == 0 else self.offset_digits(count)
@@ -299,21 +305,21 @@ class _Writer:
         text = f"{sign}{hours:02}"
         if count > 1 or minutes:
             text += f"{colon}{minutes:02}"
-        if count > 3 and seconds:
+        if count > SHORT and seconds:
             text += f"{colon}{seconds:02}"
         return text
 
     def offset_zone(self, count: int) -> str:
-        if count <= 3:
+        if count <= SHORT:
             return self.offset_digits(2)
-        return self.offset_gmt(4) if count == 4 else self.offset_or_z(5)
+        return self.offset_gmt(4) if count == FULL else self.offset_or_z(5)
 
     def offset_gmt(self, count: int) -> str:
         total = self.moment.offset
         if total == 0:
             return "GMT"
         text = self.offset_digits(5)
-        if count == 4:
+        if count == FULL:
             return f"GMT{text}"
         hours, _, rest = text[1:].partition(":")
         return f"GMT{text[0]}{int(hours)}" + ("" if rest == "00" else f":{rest}")
@@ -323,7 +329,7 @@ class _Writer:
 
     def zone_name(self, count: int) -> str:
         zone, seconds = self.moment.zone, self.moment.instant.seconds
-        if count == 4:
+        if count == FULL:
             return self._long_zone_name()
         if not zone.is_region:
             return zone.id
@@ -348,15 +354,15 @@ class _Writer:
 
 
 def _year(year: int, count: int) -> str:
-    if count == 2:
+    if count == TWO_DIGITS:
         return f"{year % 100:02}"
-    if count >= 4 and abs(year) >= 10**count:
+    if count >= FULL and abs(year) >= 10**count:
         return f"{'-' if year < 0 else '+'}{abs(year)}"
     return _padded(year, count)
 
 
 def _width(count: int) -> str:
-    return {3: "short", 4: "full"}.get(count, "narrow")
+    return {SHORT: "short", FULL: "full"}.get(count, "narrow")
 
 
 _FIELDS: dict[str, Callable[[_Writer, int], str]] = {

@@ -74,15 +74,17 @@ def _scalar(value: Value) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return quote(str(value))
-    if isinstance(value, float):
-        return _float(value)
     if is_number(value):
-        return java_text(value).replace("E", "d") if isinstance(value, Decimal) else str(int(value))
+        return _number(value)
     if isinstance(value, bytes):
         return "{{" + b64encode(value).decode() + "}}"
     return quote(java_text(value))
+
+
+def _number(value: Value) -> str:
+    if isinstance(value, float):
+        return _float(value)
+    return java_text(value).replace("E", "d")
 
 
 def _float(value: float) -> str:
@@ -112,8 +114,7 @@ class _Reader:
         if char == "":
             raise ValueError("unexpected end of Ion text")
         reader = _READERS.get(char)
-        value = reader(self) if reader is not None else self._word()
-        return value
+        return reader(self) if reader is not None else self._word()
 
     def _peek(self) -> str:
         return self.text[self.pos : self.pos + 1]
@@ -205,7 +206,7 @@ class _Reader:
             self.pos += 1
             if char == mark:
                 return "".join(result)
-            if char == "" or char == "\n":
+            if char in {"", "\n"}:
                 raise ValueError("unclosed text")
             result.append(self._escape() if char == "\\" else char)
 

@@ -105,9 +105,13 @@ def _scalar(value: Value) -> str:
     if isinstance(value, bytes):
         return f'"{b64encode(value).decode()}"'
     if isinstance(value, str):
-        return str(quote(str(value)))
+        return quote(str(value))
     if isinstance(value, (datetime, date, timedelta)):
         value = from_python(value)
+    return _moment(value)
+
+
+def _moment(value: Value) -> str:
     if isinstance(value, ZonedDateTime):
         value = value.instant
     if isinstance(value, Duration):

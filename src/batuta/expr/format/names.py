@@ -10,6 +10,7 @@ from babel.dates import get_period_id, get_timezone, get_timezone_name
 
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:[_-][A-Za-z0-9]{2,8})*", re.ASCII)
 _WIDTHS = {"short": "abbreviated", "full": "wide", "narrow": "narrow"}
+_NOON = 12
 Names = tuple[str, ...]
 
 
@@ -57,12 +58,12 @@ def halves_of_day(locale: str) -> Names:
     return str(names["am"]), str(names["pm"])
 
 
-def period_of_day(hour: int, minute: int, locale: str, width: str) -> str:
+def period_of_day(hour: int, minute: int, *, locale: str, width: str) -> str:
     found = find_locale(locale)
     key = get_period_id(time(hour, minute), type=None, locale=found)
     periods: Any = found.day_periods
     names = periods["format"][_WIDTHS[width]]
-    return str(names.get(key, names["am" if hour < 12 else "pm"]))
+    return str(names.get(key, names["am" if hour < _NOON else "pm"]))
 
 
 def week_rules(locale: str) -> tuple[int, int]:

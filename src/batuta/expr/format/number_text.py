@@ -7,6 +7,7 @@ from math import inf, isinf, isnan
 from batuta.expr.errors import LimitError
 
 _MAX_PLAIN_DIGITS = 100_000
+_PLAIN_EXPONENT = -6
 _SCIENTIFIC_LOW, _SCIENTIFIC_HIGH = 1e-3, 1e7
 
 
@@ -48,7 +49,7 @@ def decimal_text(value: Decimal) -> str:
     sign, digits, exponent = value.as_tuple()
     scale = -int(exponent)
     adjusted = len(digits) - 1 - scale
-    if scale >= 0 and adjusted >= -6:
+    if scale >= 0 and adjusted >= _PLAIN_EXPONENT:
         return plain_decimal(value)
     coefficient = "".join(map(str, digits))
     mantissa = coefficient[0] + (f".{coefficient[1:]}" if len(coefficient) > 1 else "")

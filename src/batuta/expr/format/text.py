@@ -9,8 +9,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from typing_extensions import override
-
 from batuta.expr.errors import LimitError, RuntimeFaultError
 from batuta.expr.format.json_text import MAX_DEPTH, json_text
 from batuta.expr.format.number_text import decimal_text, double_text, float_text, plain_decimal
@@ -38,7 +36,6 @@ class _Writers(dict[type, Writer]):
         super().__init__(writers)
         self._collection = collection
 
-    @override
     def __missing__(self, kind: type) -> Writer:
         writer = _writer_for(kind, self._collection)
         self[kind] = writer

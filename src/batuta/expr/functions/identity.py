@@ -82,5 +82,5 @@ def now(s: State, *arguments: Value) -> str:
     pattern, time_zone, existing, locale = arguments
     zone = zone_of(s, time_zone)
     return written(
-        s, moment_of(s, s.host.now(), zone, existing), zone, pattern=pattern, locale=locale
+        s, moment_of(s, s.host.now(), zone, existing=existing), zone, pattern=pattern, locale=locale
     )

@@ -49,10 +49,11 @@ def optional_text(value: Value, name: str) -> str | None:
     template="{{ 1 is odd ? '******' : secret('DB_PASSWORD') }}",
     result="******",
 )
-def secret(s: State, key: Value, namespace: Value, subkey: Value) -> str:
+def secret(s: State, key: Value, *more: Value) -> str:
     """A secret, or one entry of a secret that is a JSON map."""
     if key is None:
         raise EvaluationError("The 'secret' function expects an argument 'key'.")
+    namespace, subkey = more
     flow_namespace(s)
     text = s.host.secret(java_text(key), namespace=optional_text(namespace, "namespace"))
     if subkey is None:
@@ -79,10 +80,11 @@ def secret(s: State, key: Value, namespace: Value, subkey: Value) -> str:
     template="{{ 1 is odd ? 'a value' : kv('my_key') }}",
     result="a value",
 )
-def kv(s: State, key: Value, namespace: Value, error_on_missing: Value) -> Value:
+def kv(s: State, key: Value, *more: Value) -> Value:
     """A value of the key-value store of the flow's namespace, its parents, or another namespace."""
     if key is None:
         raise EvaluationError("The 'kv' function expects an argument 'key'.")
+    namespace, error_on_missing = more
     flow_namespace(s)
     return s.host.kv(
         java_text(key),

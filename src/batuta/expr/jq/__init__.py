@@ -6,6 +6,6 @@ modules, and every program has a budget of steps.
 """
 
 from batuta.expr.jq.errors import JqError
-from batuta.expr.jq.evaluate import run_jq
+from batuta.expr.jq.program import run_jq
 
 __all__ = ["JqError", "run_jq"]

@@ -1,5 +1,6 @@
 """Broken-down times and formats of jq."""
 
+from collections.abc import Callable
 from math import floor
 
 from batuta.expr.format.json_text import json_text
@@ -23,6 +24,8 @@ _MONTHS = [
     "December",
 ]
 _FIELDS = 6
+_NOON = 12
+_CENTURY_TURNS = 69
 _MAX_SECONDS = 10**13
 _COMPOUND = {
     "T": "%H:%M:%S",
@@ -103,11 +106,11 @@ def _written(letter: str, seconds: int) -> str:
         return str(strftime(seconds, compound))
     year, month, day, hour, minute, second, week_day, year_day = gmtime(seconds)
     days = seconds // 86_400
-    values = {
+    values: dict[str, str] = {
         "Y": str(year), "y": f"{year % 100:02}", "C": f"{year // 100:02}",
         "m": f"{month + 1:02}", "d": f"{day:02}", "e": f"{day:2}", "j": f"{year_day + 1:03}",
         "H": f"{hour:02}", "I": f"{hour % 12 or 12:02}", "k": f"{hour:2}", "l": f"{hour % 12 or 12:2}",
-        "M": f"{minute:02}", "S": f"{int(second):02}", "p": "AM" if hour < 12 else "PM",
+        "M": f"{minute:02}", "S": f"{int(second):02}", "p": "AM" if hour < _NOON else "PM",
         "a": _DAYS[week_day - 1][:3], "A": _DAYS[week_day - 1], "u": str(week_day or 7), "w": str(week_day),
         "b": _MONTHS[month][:3], "B": _MONTHS[month], "Z": "UTC", "z": "+0000", "s": str(seconds),
         "G": str(iso_week(days)[0]), "V": f"{iso_week(days)[1]:02}",
@@ -178,20 +181,22 @@ class _Reader:
         return True
 
     def _field(self, letter: str) -> bool:
-        if letter in _COMPOUND and letter != "h":
-            return self.read(_COMPOUND[letter])
         if letter in _NUMBERS:
             name, width = _NUMBERS[letter]
             return self._number(name, width)
-        if letter in "bBh":
-            return self._name(_MONTHS, "m")
-        if letter in "aA":
-            return self._name(_DAYS, "weekday")
-        if letter == "p":
-            return self._half()
-        if letter in "zZ":
-            return self._zone()
-        return self._literal("%") if letter == "%" else False
+        if letter in _COMPOUND and letter != "h":
+            return self.read(_COMPOUND[letter])
+        reader = _LETTERS.get(letter)
+        return reader(self) if reader is not None else False
+
+    def month(self) -> bool:
+        return self._name(_MONTHS, "m")
+
+    def weekday(self) -> bool:
+        return self._name(_DAYS, "weekday")
+
+    def percent(self) -> bool:
+        return self._literal("%")
 
     def _number(self, name: str, width: int) -> bool:
         self._blanks()
@@ -205,7 +210,7 @@ class _Reader:
             return False
         value = int(digits)
         if name == "y":
-            name, value = "Y", value + (1900 if value >= 69 else 2000)
+            name, value = "Y", value + (1900 if value >= _CENTURY_TURNS else 2000)
         self._found[name] = value
         return True
 
@@ -219,20 +224,20 @@ class _Reader:
                     return True
         return False
 
-    def _half(self) -> bool:
+    def half(self) -> bool:
         half = self.text[self.position : self.position + 2].upper()
         self.position += 2
         self._afternoon = half == "PM"
         return half in {"AM", "PM"}
 
-    def _zone(self) -> bool:
+    def zone(self) -> bool:
         rest = self.text[self.position :]
         for name in ("UTC", "GMT", "Z"):
             if rest.startswith(name):
                 self.position += len(name)
                 return True
         digits = rest[1:6].replace(":", "")[:4]
-        if rest[:1] not in {"+", "-"} or not digits.isdigit() or len(digits) < 4:
+        if rest[:1] not in {"+", "-"} or not digits.isdigit() or len(digits) < len("hhmm"):
             return False
         self.position += 6 if rest[3:4] == ":" else 5
         size = int(digits[:2]) * 3600 + int(digits[2:]) * 60
@@ -244,3 +249,10 @@ _NUMBERS = {
     "Y": ("Y", 4), "y": ("y", 2), "m": ("m", 2), "d": ("d", 2), "e": ("d", 2), "j": ("j", 3),
     "H": ("H", 2), "k": ("H", 2), "I": ("H", 2), "l": ("H", 2), "M": ("M", 2), "S": ("S", 2), "s": ("s", 13),
 }  # fmt: skip
+_LETTERS: dict[str, Callable[[_Reader], bool]] = {
+    **dict.fromkeys("bBh", _Reader.month),
+    **dict.fromkeys("aA", _Reader.weekday),
+    **dict.fromkeys("zZ", _Reader.zone),
+    "p": _Reader.half,
+    "%": _Reader.percent,
+}

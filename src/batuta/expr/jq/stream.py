@@ -1,144 +1,147 @@
 """Functions of jq whose arguments are programs, and those that give many values."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from batuta.expr.jq.errors import JqError
 from batuta.expr.jq.match import replaced
-from batuta.expr.jq.value import delete_paths, get_path, iterate, number, truthy, type_name
+from batuta.expr.jq.native import Invocation
+from batuta.expr.jq.value import (
+    delete_paths,
+    get_path,
+    iterate,
+    number,
+    set_path,
+    truthy,
+    type_name,
+)
 from batuta.expr.values import Value
 
-Arguments = tuple[Any, ...]
-Stream = Callable[[Any, Arguments, Any, Value], Iterator[Value]]
+_WITH_FLAGS = 3
+Stream = Callable[[Invocation], Iterator[Value]]
 
 
-def _empty(_run: Any, _arguments: Arguments, _scope: Any, _value: Value) -> Iterator[Value]:
+def _empty(_: Invocation) -> Iterator[Value]:
     return iter(())
 
 
-def _error(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    for problem in run.values(arguments[0], scope, value) if arguments else (value,):
+def _error(call: Invocation) -> Iterator[Value]:
+    for problem in call.values(0, call.value) if call.arguments else (call.value,):
         text = problem if isinstance(problem, str) else type_name(problem)
         raise JqError(text, problem)
-    return
-    yield  # makes this a generator
+    return iter(())
 
 
-def _path(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    for path, _ in run.paths(arguments[0], scope, ((), value)):
+def _path(call: Invocation) -> Iterator[Value]:
+    for path, _ in call.paths():
         yield list(path)
 
 
-def _recurse(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    stack: list[Iterator[Value]] = [iter((value,))]
+def _recurse(call: Invocation) -> Iterator[Value]:
+    stack: list[Iterator[Value]] = [iter((call.value,))]
     end = object()
     while stack:
         item = next(stack[-1], end)
         if item is end:
             stack.pop()
             continue
-        run.spend()
+        call.run.spend()
         yield item
-        if arguments:
-            stack.append(run.values(arguments[0], scope, item))
+        if call.arguments:
+            stack.append(call.values(0, item))
         elif isinstance(item, (list, dict)):
             stack.append(iter([inner for _, inner in iterate(item)]))
 
 
-def _range(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    for given in run.combinations(arguments, scope, value):
+def _range(call: Invocation) -> Iterator[Value]:
+    for given in call.run.combinations(call.arguments, call.scope, call.value):
         if any(type_name(each) != "number" for each in given):
             raise JqError("Range bounds must be numeric")
         start, end, step = (0, *given, 1) if len(given) == 1 else (*given, 1)[:3]
         while (start < end) if step > 0 else (step < 0 and start > end):
-            run.spend()
+            call.run.spend()
             yield start
             start = number(start + step)
 
 
-def _limit(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    for count in run.values(arguments[0], scope, value):
+def _limit(call: Invocation) -> Iterator[Value]:
+    for count in call.values(0, call.value):
         if count <= 0:
             continue
-        for index, item in enumerate(run.values(arguments[1], scope, value), 1):
+        for index, item in enumerate(call.values(1, call.value), 1):
             yield item
             if index >= count:
                 break
 
 
-def _first(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    for item in run.values(arguments[0], scope, value):
+def _first(call: Invocation) -> Iterator[Value]:
+    for item in call.values(0, call.value):
         yield item
         return
 
 
-def _last(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    found = None
-    for found in run.values(arguments[0], scope, value):
-        run.spend()
-    yield found
+def _last(call: Invocation) -> Iterator[Value]:
+    last: Value = None
+    for item in call.values(0, call.value):
+        call.run.spend()
+        last = item
+    yield last
 
 
-def _until(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    while not truthy(run.first(arguments[0], scope, value)):
-        value = run.first(arguments[1], scope, value)
+def _until(call: Invocation) -> Iterator[Value]:
+    value = call.value
+    while not truthy(call.first(0, value)):
+        value = call.first(1, value)
     yield value
 
 
-def _while(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    while truthy(run.first(arguments[0], scope, value)):
+def _while(call: Invocation) -> Iterator[Value]:
+    value = call.value
+    while truthy(call.first(0, value)):
         yield value
-        value = run.first(arguments[1], scope, value)
+        value = call.first(1, value)
 
 
-def _repeat(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
+def _repeat(call: Invocation) -> Iterator[Value]:
+    value = call.value
     while True:
-        run.spend()
-        value = run.first(arguments[0], scope, value)
+        call.run.spend()
+        value = call.first(0, value)
         yield value
 
 
-def _any_of(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    source, test = arguments
+def _any_of(call: Invocation) -> Iterator[Value]:
     yield any(
-        truthy(result)
-        for item in run.values(source, scope, value)
-        for result in run.values(test, scope, item)
+        truthy(result) for item in call.values(0, call.value) for result in call.values(1, item)
     )
 
 
-def _all_of(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    source, test = arguments
+def _all_of(call: Invocation) -> Iterator[Value]:
     yield all(
-        truthy(result)
-        for item in run.values(source, scope, value)
-        for result in run.values(test, scope, item)
+        truthy(result) for item in call.values(0, call.value) for result in call.values(1, item)
     )
 
 
-def _delete(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    yield delete_paths(value, [path for path, _ in run.paths(arguments[0], scope, ((), value))])
+def _delete(call: Invocation) -> Iterator[Value]:
+    yield delete_paths(call.value, [path for path, _ in call.paths()])
 
 
-def _pick(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-    from batuta.expr.jq.value import set_path
-
+def _pick(call: Invocation) -> Iterator[Value]:
     result: Value = None
-    for path, _ in run.paths(arguments[0], scope, ((), value)):
-        result = set_path(result, path, get_path(value, path))
+    for path, _ in call.paths():
+        result = set_path(result, path, get_path(call.value, path))
     yield result
 
 
-def _replace(every: bool) -> Stream:
-    def replace(run: Any, arguments: Arguments, scope: Any, value: Value) -> Iterator[Value]:
-        flags_of = run.values(arguments[2], scope, value) if len(arguments) > 2 else iter(("",))
+def _replace(*, every: bool) -> Stream:
+    def replace(call: Invocation) -> Iterator[Value]:
+        flags_of = call.values(2, call.value) if len(call.arguments) == _WITH_FLAGS else iter(("",))
         for flags in flags_of:
-            for pattern in run.values(arguments[0], scope, value):
+            for pattern in call.values(0, call.value):
                 yield replaced(
-                    value,
+                    call.value,
                     pattern,
                     flags + ("g" if every else ""),
-                    insert=lambda capture: run.first(arguments[1], scope, capture),
+                    insert=lambda capture: call.first(1, capture),
                 )
 
     return replace

@@ -1,11 +1,14 @@
 """jq text to a tree of tuples: `(kind, …)`."""
 
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from typing_extensions import override
+
 from batuta.expr.jq.errors import JqError
+from batuta.expr.jq.tokens import tokens
 
 Node = tuple[Any, ...]
 Token = tuple[str, str]
@@ -13,23 +16,13 @@ Token = tuple[str, str]
 IDENTITY: Node = ("identity",)
 _MAX_PROGRAM = 20_000
 _MAX_DEPTH = 60
-_TOKEN = re.compile(
-    r"(?>(?:[ \t\r\n]|\#[^\n]*)*)(?:"
-    r"(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r'|(?P<field>\.[A-Za-z_][A-Za-z0-9_]*)|(?P<textfield>\.(?="))'
-    r"|(?P<variable>\$[A-Za-z_][A-Za-z0-9_]*(?:::[A-Za-z_][A-Za-z0-9_]*)?)"
-    r"|(?P<format>@[A-Za-z0-9_]+)"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*(?:::[A-Za-z_][A-Za-z0-9_]*)*)"
-    r"|(?P<symbol>\?//|//=|\|=|\+=|-=|\*=|/=|%=|==|!=|<=|>=|//|\.\.|[.\[\](){}|,:;=<>+\-*/%?])"
-    r'|(?P<quote>")'
-    r")"
-)
-_BLANK = re.compile(r"(?:[ \t\r\n]|\#[^\n]*)*")
-_PART = re.compile(r'[^"\\]*')
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "/": "/", "\\": "\\", '"': '"'}
+MAX_DIGITS = 18
+"""Integers with more digits are doubles."""
 _KEYWORDS = frozenset(
-    ("def", "if", "then", "elif", "else", "end", "as", "reduce", "foreach", "try", "catch", "label")
-    + ("and", "or", "import", "include", "__loc__")
+    (
+        *("def", "if", "then", "elif", "else", "end", "as", "reduce", "foreach", "try", "catch"),
+        *("label", "and", "or", "import", "include", "__loc__"),
+    )
 )
 _BINARY: tuple[tuple[str, ...], ...] = (
     ("or",),
@@ -47,7 +40,7 @@ def parse_jq(program: str) -> Node:
     """The tree of a program. Raises `JqError`."""
     if len(program) > _MAX_PROGRAM:
         raise JqError("the program is too long")
-    parser = _Parser(_tokens(program))
+    parser = _Parser(tokens(program))
     if parser.peek() == ("end", ""):
         return IDENTITY
     node = parser.pipe()
@@ -57,7 +50,7 @@ def parse_jq(program: str) -> Node:
 
 def parse_definitions(text: str) -> list[Node]:
     """A sequence of `def`s."""
-    parser = _Parser(_tokens(text))
+    parser = _Parser(tokens(text))
     definitions = []
     while parser.peek() == ("word", "def"):
         definitions.append(parser.definition())
@@ -65,70 +58,9 @@ def parse_definitions(text: str) -> list[Node]:
     return definitions
 
 
-def _tokens(text: str) -> list[Any]:
-    tokens, position = _read(text, 0, closing="")
-    if position != len(text):
-        raise JqError(f"unexpected character at {position}")
-    return tokens
+class _Operators(ABC):
+    """From the loosest operator to the tightest."""
 
-
-def _read(text: str, position: int, *, closing: str) -> tuple[list[Any], int]:
-    """Tokens up to the end, or up to the bracket that closes an interpolation."""
-    tokens: list[Any] = []
-    depth = 0
-    while True:
-        match = _TOKEN.match(text, position)
-        if match is None:
-            end = _BLANK.match(text, position)
-            tokens.append(("end", ""))
-            return tokens, end.end() if end is not None else position
-        kind = str(match.lastgroup)
-        value = match[kind]
-        position = match.end()
-        if kind == "quote":
-            parts, position = _text(text, position)
-            tokens.append(("text", parts))
-            continue
-        if kind == "symbol" and closing:
-            depth += (value == "(") - (value == ")")
-            if depth < 0:
-                tokens.append(("end", ""))
-                return tokens, position
-        tokens.append((kind, value))
-
-
-def _text(text: str, position: int) -> tuple[list[Any], int]:
-    """Literal parts and the token lists of `\\(…)` parts."""
-    parts: list[Any] = [""]
-    while True:
-        match = _PART.match(text, position)
-        if match is not None:
-            parts[-1] += match[0]
-            position = match.end()
-        if text.startswith('"', position):
-            return parts, position + 1
-        escape = text[position + 1 : position + 2]
-        position += 2
-        if escape == "(":
-            inner, position = _read(text, position, closing=")")
-            parts += [inner, ""]
-        elif escape == "u":
-            parts[-1] += _unicode(text[position : position + 4])
-            position += 4
-        elif escape in _ESCAPES and escape:
-            parts[-1] += _ESCAPES[escape]
-        else:
-            raise JqError("bad text")
-
-
-def _unicode(digits: str) -> str:
-    try:
-        return chr(int(digits, 16))
-    except ValueError:
-        raise JqError("bad escape in a text") from None
-
-
-class _Parser:
     def __init__(self, tokens: list[Any]) -> None:
         self.tokens = tokens
         self.index = 0
@@ -294,6 +226,66 @@ class _Parser:
         self.expect("]")
         return ("index", node, start)
 
+    @abstractmethod
+    def term(self) -> Node:
+        """What operators stand between."""
+
+    @abstractmethod
+    def text(self, parts: Any, form: str | None) -> Node:
+        """A text with its interpolated parts."""
+
+    def parenthesis(self) -> Node:
+        node = self.pipe()
+        self.expect(")")
+        return node
+
+    def patterns(self) -> tuple[Node, ...]:
+        result = [self.pattern()]
+        while self.take("?//"):
+            result.append(self.pattern())
+        return tuple(result)
+
+    def pattern(self) -> Node:
+        kind, value = self.next()
+        if kind == "variable":
+            return ("bind", value)
+        if (kind, value) == ("symbol", "["):
+            items = [self.pattern()]
+            while self.take(","):
+                items.append(self.pattern())
+            self.expect("]")
+            return ("bind_array", tuple(items))
+        if (kind, value) == ("symbol", "{"):
+            return self.object_pattern()
+        raise JqError(f"syntax error: unexpected `{value}` in a pattern")
+
+    def object_pattern(self) -> Node:
+        entries: list[Node] = []
+        while True:
+            kind, value = self.next()
+            variable = value if kind == "variable" else None
+            if kind == "variable":
+                key: Node = ("literal", value[1:])
+            elif kind == "word":
+                key = ("literal", value)
+            elif kind == "text":
+                key = self.text(value, None)
+            elif (kind, value) == ("symbol", "("):
+                key = self.parenthesis()
+            else:
+                raise JqError(f"syntax error: unexpected `{value}` in a pattern")
+            inner = self.pattern() if self.take(":") else None
+            entries.append((key, variable, inner))
+            if not self.take(","):
+                break
+        self.expect("}")
+        return ("bind_object", tuple(entries))
+
+
+class _Parser(_Operators):
+    """Terms."""
+
+    @override
     def term(self) -> Node:
         kind, value = self.next()
         reader = _TERMS.get(kind)
@@ -303,7 +295,7 @@ class _Parser:
 
     def number(self, value: str) -> Node:
         number = float(value)
-        whole = value.isdigit() and len(value) <= 18
+        whole = value.isdigit() and len(value) <= MAX_DIGITS
         return ("literal", int(value) if whole else number)
 
     def field(self, value: str) -> Node:
@@ -325,12 +317,13 @@ class _Parser:
     def plain_text(self, parts: Any) -> Node:
         return self.text(parts, None)
 
+    @override
     def text(self, parts: Any, form: str | None) -> Node:
         if isinstance(parts, str):
             raise JqError("syntax error: a text is missing")
         if len(parts) == 1:
             return ("literal", parts[0])
-        nodes = []
+        nodes: list[Node] = []
         for part in parts:
             if isinstance(part, str):
                 nodes.append(("literal", part))
@@ -355,11 +348,6 @@ class _Parser:
 
     def everything(self) -> Node:
         return ("call", "recurse", ())
-
-    def parenthesis(self) -> Node:
-        node = self.pipe()
-        self.expect(")")
-        return node
 
     def array(self) -> Node:
         if self.take("]"):
@@ -458,48 +446,6 @@ class _Parser:
         patterns = self.patterns()
         self.expect("(")
         return node, patterns
-
-    def patterns(self) -> tuple[Node, ...]:
-        result = [self.pattern()]
-        while self.take("?//"):
-            result.append(self.pattern())
-        return tuple(result)
-
-    def pattern(self) -> Node:
-        kind, value = self.next()
-        if kind == "variable":
-            return ("bind", value)
-        if (kind, value) == ("symbol", "["):
-            items = [self.pattern()]
-            while self.take(","):
-                items.append(self.pattern())
-            self.expect("]")
-            return ("bind_array", tuple(items))
-        if (kind, value) == ("symbol", "{"):
-            return self.object_pattern()
-        raise JqError(f"syntax error: unexpected `{value}` in a pattern")
-
-    def object_pattern(self) -> Node:
-        entries: list[Node] = []
-        while True:
-            kind, value = self.next()
-            variable = value if kind == "variable" else None
-            if kind == "variable":
-                key: Node = ("literal", value[1:])
-            elif kind == "word":
-                key = ("literal", value)
-            elif kind == "text":
-                key = self.text(value, None)
-            elif (kind, value) == ("symbol", "("):
-                key = self.parenthesis()
-            else:
-                raise JqError(f"syntax error: unexpected `{value}` in a pattern")
-            inner = self.pattern() if self.take(":") else None
-            entries.append((key, variable, inner))
-            if not self.take(","):
-                break
-        self.expect("}")
-        return ("bind_object", tuple(entries))
 
 
 _CONSTANTS = {"null": None, "true": True, "false": False}

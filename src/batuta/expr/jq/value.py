@@ -1,6 +1,6 @@
 """Operations on JSON values as jq defines them: order, arithmetic, access by path."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import fmod, inf, isinf, isnan
 from typing import Any
 
@@ -206,7 +206,7 @@ def split(text: str, separator: str) -> list[Value]:
     return list(text) if not separator else list(text.split(separator))
 
 
-BINARY = {
+BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "+": add,
     "-": subtract,
     "*": multiply,

@@ -3,6 +3,8 @@
 MIN_YEAR, MAX_YEAR = -999_999_999, 999_999_999
 _DAYS_400_YEARS = 146_097
 _EPOCH_SHIFT = 719_468  # days from 0000-03-01 to 1970-01-01
+_FEBRUARY = 2
+_FROM_MARCH = 10  # months of a year that begins in March, up to its end
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -11,16 +13,18 @@ def is_leap(year: int) -> bool:
 
 
 def month_length(year: int, month: int) -> int:
-    return 29 if month == 2 and is_leap(year) else _MONTH_DAYS[month - 1]
+    return 29 if month == _FEBRUARY and is_leap(year) else _MONTH_DAYS[month - 1]
 
 
 def to_epoch_day(year: int, month: int, day: int) -> int:
     """Raises `ValueError` for a date that does not exist."""
     if not (
-        MIN_YEAR <= year <= MAX_YEAR and 1 <= month <= 12 and 1 <= day <= month_length(year, month)
+        MIN_YEAR <= year <= MAX_YEAR
+        and 1 <= month <= len(_MONTH_DAYS)
+        and 1 <= day <= month_length(year, month)
     ):
         raise ValueError(f"no such date: {year}-{month:02}-{day:02}")
-    shifted = year - 1 if month <= 2 else year
+    shifted = year - 1 if month <= _FEBRUARY else year
     era, year_of_era = divmod(shifted, 400)
     day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
     day_of_era = year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
@@ -36,9 +40,9 @@ def from_epoch_day(epoch_day: int) -> tuple[int, int, int]:
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     shifted_month = (5 * day_of_year + 2) // 153
     day = day_of_year - (153 * shifted_month + 2) // 5 + 1
-    month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
+    month = shifted_month + 3 if shifted_month < _FROM_MARCH else shifted_month - 9
     year = year_of_era + era * 400
-    return (year + 1 if month <= 2 else year), month, day
+    return (year + 1 if month <= _FEBRUARY else year), month, day
 
 
 def weekday(epoch_day: int) -> int:

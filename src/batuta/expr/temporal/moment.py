@@ -14,6 +14,7 @@ from batuta.expr.temporal.zone import UTC, Zone
 NANOS = 1_000_000_000
 DAY_SECONDS = 86_400
 DAY_NANOS = DAY_SECONDS * NANOS
+_FOUR_DIGITS = 9_999
 
 
 def fraction(nanos: int) -> str:
@@ -29,7 +30,7 @@ def fraction(nanos: int) -> str:
 
 def year_text(year: int) -> str:
     """At least four digits, a plus sign beyond 9999."""
-    if year > 9999:
+    if year > _FOUR_DIGITS:
         return f"+{year}"
     return f"{year:04}" if year >= 0 else f"-{-year:04}"
 

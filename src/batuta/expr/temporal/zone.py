@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from typing_extensions import override
+
 _OFFSET = re.compile(r"([+-])(\d{1,2})(?::?(\d{2})(?::?(\d{2}))?)?", re.ASCII)
 _REGION = re.compile(r"[A-Za-z][A-Za-z0-9~/._+-]+", re.ASCII)
 _PREFIXES = ("UTC", "GMT", "UT")
 _MAX_OFFSET = 18 * 3600
+_SIXTY = 60
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - local wall-clock arithmetic
 # Python's zones end with the year 9999 and begin with 1; outside, the rules of a year with the same
 # calendar 400 years (and a multiple) away hold.
@@ -71,12 +74,15 @@ class Zone:
             return local_seconds + (second - first), second
         return local_seconds, (second if preferred == second else first)
 
+    @override
     def __repr__(self) -> str:
         return f"Zone({self.id!r})"
 
+    @override
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Zone) and other.id == self.id
 
+    @override
     def __hash__(self) -> int:
         return hash(self.id)
 
@@ -143,7 +149,7 @@ def _parse_offset(text: str) -> int:
     if match is None or (match[3] is not None and len(match[2]) == 1):
         raise ValueError(f"invalid zone offset `{text}`")
     hours, minutes, seconds = int(match[2]), int(match[3] or 0), int(match[4] or 0)
-    if minutes > 59 or seconds > 59:
+    if max(minutes, seconds) >= _SIXTY:
         raise ValueError(f"invalid zone offset `{text}`")
     total = hours * 3600 + minutes * 60 + seconds
     if total > _MAX_OFFSET:
