@@ -1,6 +1,6 @@
 """Writes the reference pages of all installed types from their classes: what it does, examples, properties, outputs.
 
-One page for each package of types. The pages are generated (`make docs`) and kept in the repository; a test compares.
+One page for each package of types, and one for the language of expressions. The pages are generated (`make docs`) and kept in the repository; a test compares.
 """
 
 import inspect
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from batuta.expr.reference import reference_page
 from batuta.sdk.definition import Plugin, TaskBase, Trigger
 from batuta.sdk.errors import PluginError
 from batuta.sdk.registry import Registry
@@ -42,7 +43,7 @@ def reference_pages(registry: Registry) -> Mapping[str, str]:
         except PluginError as error:
             raise ValueError(f"{name}: {error}") from error
     pages = {f"{group}.md": _page(group, classes) for group, classes in groups.items()}
-    return {"index.md": _index(groups), **pages}
+    return {"index.md": _index(groups), "expressions.md": reference_page(), **pages}
 
 
 def _group(type_name: str) -> str:
