@@ -3,12 +3,15 @@
 An order puts an event into the inbox; the executor decides what follows from it. A bulk order is all or nothing.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
-from batuta.engine.events import KillRequested, PauseRequested, StatusForced
-from batuta.engine.execution import Execution
+from batuta.engine.events import KillRequested, PauseRequested, Resumed, StatusForced
+from batuta.engine.execution import Execution, TaskRun
+from batuta.engine.plan import Pause
+from batuta.flow.inputs import Resolved
 from batuta.model.ids import ExecutionId
 from batuta.model.label import Label, is_system, merge_labels
 from batuta.model.state import State
@@ -18,10 +21,15 @@ from batuta.operations.errors import (
     BulkError,
     IllegalArgumentError,
     IllegalStateError,
+    InvalidEntityError,
     NotFoundError,
+    Violation,
 )
 from batuta.operations.executions import get_row, is_over, is_visible
+from batuta.operations.lookup import resolve_declared
 from batuta.operations.services import Services
+from batuta.operations.start import check_system_labels, execution_variables
+from batuta.sdk.input import Input
 from batuta.store.rows import ExecutionRow, Mail, Turn
 
 Refusal = Callable[[Execution], str | None]
@@ -77,6 +85,90 @@ async def pause_many(caller: Caller, services: Services, ids: Sequence[Execution
     )
     at = services.clock.now()
     return await _send(services, [Mail(row.execution.id, PauseRequested(at=at)) for row in rows])
+
+
+async def resume(
+    caller: Caller,
+    services: Services,
+    execution_id: ExecutionId,
+    *,
+    inputs: Mapping[str, Any],
+) -> None:
+    """Go on where a Pause waits, the first if there are several; or after a pause by hand (01 §8.4).
+
+    Raises `IllegalStateError` for an execution that is not paused, `InvalidEntityError` with every wrong input.
+    """
+    execution = await _paused(caller, services, execution_id)
+    resolved = await check_resume(caller, services, execution_id, inputs=inputs)
+    if resolved.errors:
+        raise InvalidEntityError([Violation(each.message, each.id) for each in resolved.errors])
+    found = await _waiting(services, execution)
+    event = Resumed(
+        at=services.clock.now(),
+        task_run_id=None if found is None else found[0].id,
+        inputs=resolved.values,
+        by=caller.user,
+    )
+    await _send(services, [Mail(execution_id, event)])
+
+
+async def resume_many(caller: Caller, services: Services, ids: Sequence[ExecutionId]) -> int:
+    """Without inputs."""
+    rows = await rows_for_bulk(
+        caller,
+        services,
+        ids,
+        name="invalid bulk resume",
+        refuse=lambda e: None if e.state is State.PAUSED else "execution not in state PAUSED",
+    )
+    for row in rows:
+        await resume(caller, services, row.execution.id, inputs={})
+    return len(rows)
+
+
+async def check_resume(
+    caller: Caller,
+    services: Services,
+    execution_id: ExecutionId,
+    *,
+    inputs: Mapping[str, Any],
+) -> Resolved:
+    """What the inputs of the waiting Pause would be, and what is wrong with them."""
+    execution = await _paused(caller, services, execution_id)
+    found = await _waiting(services, execution)
+    declared = () if found is None else tuple(map(Input.model_validate, found[1].on_resume))
+    if not declared:
+        return Resolved(values={}, inputs=())
+    return await resolve_declared(
+        caller,
+        services,
+        execution.flow.namespace,
+        declared=declared,
+        given=inputs,
+        variables=execution_variables(services, execution),
+    )
+
+
+async def unqueue(
+    caller: Caller, services: Services, execution_id: ExecutionId, *, state: State
+) -> None:
+    """Leave the queue of the flow: run although the limit is reached, or end (03 §8.9)."""
+    row = await get_row(caller, services, execution_id)
+    if row.execution.state is not State.QUEUED:
+        raise IllegalArgumentError("Only QUEUED execution can be unqueued")
+    if state not in {State.RUNNING, State.CANCELLED, State.FAILED}:
+        raise IllegalArgumentError(f"Invalid target state: {state}")
+    at = services.clock.now()
+    await _send(services, [Mail(execution_id, StatusForced(at=at, state=state))])
+
+
+async def force_run(caller: Caller, services: Services, execution_id: ExecutionId) -> None:
+    """Run now, whatever the execution waits for (03 §8.9)."""
+    row = await get_row(caller, services, execution_id)
+    if row.execution.state.is_terminal:
+        raise IllegalArgumentError("Only non terminated executions can be forced run.")
+    at = services.clock.now()
+    await _send(services, [Mail(execution_id, StatusForced(at=at, state=State.RUNNING))])
 
 
 async def change_status(
@@ -137,14 +229,23 @@ async def rows_for_bulk(
     return list(found.values())
 
 
-def check_system_labels(labels: Iterable[Label]) -> None:
-    """Raises `IllegalArgumentError` for the first label that only the system may set (01 §1.3)."""
-    for label in labels:
-        if is_system(label):
-            raise IllegalArgumentError(
-                "System labels can only be set by Kestra itself,"
-                f" offending label: {label.key}={label.value}"
-            )
+async def _paused(caller: Caller, services: Services, execution_id: ExecutionId) -> Execution:
+    row = await services.store.executions.get(execution_id, live=True)
+    if row is None or not is_visible(caller, row.execution):
+        raise NotFoundError(f"Execution '{execution_id}' not found.")
+    if row.execution.state is not State.PAUSED:
+        raise IllegalStateError(f"Execution '{execution_id}' is not paused, can't resume it")
+    return row.execution
+
+
+async def _waiting(services: Services, execution: Execution) -> tuple[TaskRun, Pause] | None:
+    """The first Pause that waits."""
+    plan = (await services.plans.get(execution.flow, execution.revision)).plan
+    for run in sorted(execution.runs.values(), key=lambda run: run.ordinal):
+        node = plan.nodes.get(run.task_id)
+        if run.state is State.PAUSED and isinstance(node, Pause):
+            return run, node
+    return None
 
 
 async def _kill_children(services: Services, execution_id: ExecutionId) -> None:

@@ -1,27 +1,81 @@
-"""What templates of inputs may look up: secrets, key-values, files; never the network.
+"""Rendering of inputs, and what their templates may look up: secrets, key-values, files; never the network.
 
 Most inputs need nothing of this, so they are rendered at once on the event loop. A look-up that has to wait
 interrupts that with `MustWaitError`; rendering is then repeated on a thread, where the look-up may block.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
+from batuta.expr import Context, LazyVars, render_typed, render_value
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.host import HttpRequest
 from batuta.expr.host import Settings as ExprSettings
 from batuta.expr.temporal import Instant as Moment
 from batuta.expr.temporal import find_zone
+from batuta.flow.inputs import Resolved, resolve_inputs
 from batuta.flow.yaml import read_yaml
 from batuta.operations import keyvalues
 from batuta.operations.caller import Caller
+from batuta.operations.cipher import cipher_of
 from batuta.operations.secret import find_secret
 from batuta.operations.services import Services
+from batuta.sdk.input import Input
 from batuta.storage.layout import namespace_files_path, to_uri
 
 T = TypeVar("T")
 WAIT_SECONDS = 30.0
+
+
+async def resolve_declared(
+    caller: Caller,
+    services: Services,
+    namespace: str,
+    *,
+    declared: Sequence[Input],
+    given: Mapping[str, Any],
+    variables: Mapping[str, Any],
+) -> Resolved:
+    """Values of inputs, with their templates rendered over `variables` and the rights of the namespace."""
+    cipher = cipher_of(services.settings, services.ids)
+
+    def resolve(host: InputHost) -> Resolved:
+        return resolve_inputs(
+            declared,
+            given,
+            render=_Renderer(variables, host, lazy=services.settings.lazy_variables).render,
+            encrypt=cipher.encrypt if cipher is not None else None,
+        )
+
+    try:
+        return resolve(InputHost(caller, services, namespace))
+    except MustWaitError:
+        host = InputHost(caller, services, namespace, loop=asyncio.get_running_loop())
+        return await asyncio.to_thread(resolve, host)
+
+
+class _Renderer:
+    """Templates of inputs over the variables that exist before an execution does (01 §2.4)."""
+
+    def __init__(self, variables: Mapping[str, Any], host: "InputHost", *, lazy: bool) -> None:
+        seen = dict(variables)
+        self._context = context = Context(seen, host)
+        if lazy:
+            seen["vars"] = LazyVars(variables["vars"], lambda raw: render_value(raw, context))
+
+    def render(self, template: Any, inputs: Mapping[str, Any]) -> Any:
+        return _typed(template, self._context.with_variables({"inputs": inputs}))
+
+
+def _typed(template: Any, context: Context) -> Any:
+    if isinstance(template, str):
+        return render_typed(template, context)
+    if isinstance(template, Mapping):
+        return {name: _typed(part, context) for name, part in template.items()}
+    if isinstance(template, list):
+        return [_typed(part, context) for part in template]
+    return template
 
 
 class MustWaitError(BaseException):

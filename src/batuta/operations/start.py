@@ -1,6 +1,5 @@
 """Making executions: which flow, which inputs, which labels (01 §1.3, §2.5, §8; 03 §8.2)."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,15 +7,12 @@ import msgspec
 
 from batuta.engine.events import Created
 from batuta.engine.execution import Execution
-from batuta.expr import Context, LazyVars, render_typed, render_value
-from batuta.flow.inputs import Resolved, put_nested, resolve_inputs
+from batuta.flow.inputs import Resolved, put_nested
 from batuta.model.ids import ExecutionId, FlowKey
 from batuta.model.instant import Instant, to_iso
 from batuta.model.label import CORRELATION_ID, Label, Labels, is_system, merge_labels
 from batuta.model.state import History, State
 from batuta.operations.caller import Caller
-from batuta.operations.cipher import cipher_of
-from batuta.operations.control import check_system_labels
 from batuta.operations.errors import (
     IllegalArgumentError,
     IllegalStateError,
@@ -25,7 +21,7 @@ from batuta.operations.errors import (
     Violation,
 )
 from batuta.operations.files import Upload
-from batuta.operations.lookup import InputHost, MustWaitError
+from batuta.operations.lookup import resolve_declared
 from batuta.operations.plans import Compiled
 from batuta.operations.services import Services
 from batuta.sdk.input import InputType
@@ -148,6 +144,16 @@ def replay_of(
     return ExecutionRow(execution=execution)
 
 
+def check_system_labels(labels: Iterable[Label]) -> None:
+    """Raises `IllegalArgumentError` for the first label that only the system may set (01 §1.3)."""
+    for label in labels:
+        if is_system(label):
+            raise IllegalArgumentError(
+                "System labels can only be set by Kestra itself,"
+                f" offending label: {label.key}={label.value}"
+            )
+
+
 def read_breakpoints(text: str | None) -> Breakpoints:
     """`taskId` or `taskId.value`, comma separated (01 §8.5)."""
     points = []
@@ -225,77 +231,58 @@ async def _resolve(
     }
     if not declared:
         return Resolved(values={}, inputs=(), undeclared=tuple(given))
-    cipher = cipher_of(services.settings, services.ids)
-    variables = _variables(services, compiled, wanted=wanted, execution_id=execution_id)
-    namespace = compiled.plan.flow.namespace
-
-    def resolve(host: InputHost) -> Resolved:
-        return resolve_inputs(
-            declared,
-            given,
-            render=_Renderer(variables, host, lazy=services.settings.lazy_variables).render,
-            encrypt=cipher.encrypt if cipher is not None else None,
-        )
-
-    try:
-        return resolve(InputHost(caller, services, namespace))
-    except MustWaitError:
-        host = InputHost(caller, services, namespace, loop=asyncio.get_running_loop())
-        return await asyncio.to_thread(resolve, host)
-
-
-class _Renderer:
-    """Templates of inputs over the variables that exist before an execution does (01 §2.4)."""
-
-    def __init__(self, variables: Mapping[str, Any], host: InputHost, *, lazy: bool) -> None:
-        seen = dict(variables)
-        self._context = context = Context(seen, host)
-        if lazy:
-            seen["vars"] = LazyVars(variables["vars"], lambda raw: render_value(raw, context))
-
-    def render(self, template: Any, inputs: Mapping[str, Any]) -> Any:
-        context = self._context.with_variables({"inputs": inputs})
-        return _typed(template, context)
-
-
-def _typed(template: Any, context: Context) -> Any:
-    if isinstance(template, str):
-        return render_typed(template, context)
-    if isinstance(template, Mapping):
-        return {name: _typed(part, context) for name, part in template.items()}
-    if isinstance(template, list):
-        return [_typed(part, context) for part in template]
-    return template
+    return await resolve_declared(
+        caller,
+        services,
+        compiled.plan.flow.namespace,
+        declared=declared,
+        given=given,
+        variables=_variables(services, compiled, wanted=wanted, execution_id=execution_id),
+    )
 
 
 def _variables(
     services: Services, compiled: Compiled, *, wanted: Wanted, execution_id: ExecutionId
 ) -> dict[str, Any]:
+    """What templates of inputs see of the execution that is going to be."""
     plan = compiled.plan
+    coming = Execution(
+        id=execution_id,
+        flow=plan.flow,
+        revision=plan.revision,
+        histories=(History(State.CREATED, services.clock.now()),),
+        variables=plan.variables,
+        labels=_labels(compiled, wanted.labels, execution_id),
+        trigger=wanted.trigger,
+    )
+    return execution_variables(services, coming)
+
+
+def execution_variables(services: Services, execution: Execution) -> dict[str, Any]:
+    """Variables of templates outside tasks (02 §3)."""
     settings = services.settings
     kestra = {"environment": settings.environment_name, "url": settings.url}
-    labels = _labels(compiled, wanted.labels, execution_id)
     variables: dict[str, Any] = {
         "flow": {
-            "id": plan.flow.id,
-            "namespace": plan.flow.namespace,
-            "revision": plan.revision,
-            "tenantId": plan.flow.tenant,
+            "id": execution.flow.id,
+            "namespace": execution.flow.namespace,
+            "revision": execution.revision,
+            "tenantId": execution.flow.tenant,
         },
         "execution": {
-            "id": execution_id,
-            "startDate": to_iso(services.clock.now()),
-            "originalId": execution_id,
-            "state": State.CREATED.value,
+            "id": execution.id,
+            "startDate": to_iso(execution.histories[0].at),
+            "originalId": execution.original_id or execution.id,
+            "state": execution.state.value,
         },
-        "labels": nested_labels(labels),
-        "vars": plan.variables,
+        "labels": nested_labels(execution.labels),
+        "vars": execution.variables,
         "envs": environment_variables(services.environment, settings.env_prefix),
         "globals": dict(settings.globals),
         "kestra": {name: value for name, value in kestra.items() if value is not None},
     }
-    if wanted.trigger is not None:
-        variables["trigger"] = wanted.trigger.get("variables") or {}
+    if execution.trigger is not None:
+        variables["trigger"] = execution.trigger.get("variables") or {}
     return variables
 
 

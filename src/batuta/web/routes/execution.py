@@ -6,11 +6,11 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import RedirectResponse, Response
 
-from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import to_iso
 from batuta.model.label import Label
 from batuta.model.state import State
-from batuta.operations import control, executions, files, start
+from batuta.operations import control, executions, files, repeat, start
 from batuta.operations.errors import OperationError
 from batuta.web.filter import EXECUTION_PARAMETERS, read_conditions, read_search
 from batuta.web.form import Given, read_inputs
@@ -25,6 +25,11 @@ from batuta.web.wire.input import inputs_wire
 class FlowName(msgspec.Struct, frozen=True):
     namespace: str
     id: str
+
+
+class NewState(msgspec.Struct, frozen=True, rename="camel"):
+    task_run_id: str
+    state: str
 
 
 async def create(ask: Ask) -> Response:
@@ -135,6 +140,73 @@ async def pause_by_query(ask: Ask) -> Response:
     return _count(await control.pause_many(ask.caller, ask.services, await _chosen(ask)))
 
 
+async def resume(ask: Ask) -> Response:
+    async with read_inputs(ask) as given:
+        await control.resume(ask.caller, ask.services, _id(ask), inputs=given.values)
+    return empty(204)
+
+
+async def check_resume(ask: Ask) -> Response:
+    async with read_inputs(ask) as given:
+        checked = await control.check_resume(
+            ask.caller, ask.services, _id(ask), inputs=given.values
+        )
+    row = await executions.get_row(ask.caller, ask.services, _id(ask))
+    return json_response(inputs_wire(row.execution.flow, checked))
+
+
+async def resume_by_ids(ask: Ask) -> Response:
+    ids = await ask.json(list[ExecutionId])
+    return _count(await control.resume_many(ask.caller, ask.services, ids))
+
+
+async def resume_by_query(ask: Ask) -> Response:
+    return _count(await control.resume_many(ask.caller, ask.services, await _chosen(ask)))
+
+
+async def restart(ask: Ask) -> Response:
+    execution = await repeat.restart(
+        ask.caller, ask.services, _id(ask), revision=ask.integer("revision")
+    )
+    return await _answer(ask, execution.id)
+
+
+async def replay(ask: Ask) -> Response:
+    task_run = ask.text("taskRunId")
+    execution = await repeat.replay(
+        ask.caller,
+        ask.services,
+        _id(ask),
+        task_run_id=TaskRunId(task_run) if task_run else None,
+        revision=ask.integer("revision"),
+        breakpoints=start.read_breakpoints(ask.text("breakpoints")),
+    )
+    return await _answer(ask, execution.id)
+
+
+async def change_task_run(ask: Ask) -> Response:
+    wanted = await ask.json(NewState)
+    await repeat.mark(
+        ask.caller,
+        ask.services,
+        _id(ask),
+        task_run_id=TaskRunId(wanted.task_run_id),
+        state=_state("state", wanted.state),
+    )
+    return await _answer(ask, _id(ask))
+
+
+async def unqueue(ask: Ask) -> Response:
+    state = _state("state", ask.text("state") or State.RUNNING.value)
+    await control.unqueue(ask.caller, ask.services, _id(ask), state=state)
+    return await _answer(ask, _id(ask))
+
+
+async def force_run(ask: Ask) -> Response:
+    await control.force_run(ask.caller, ask.services, _id(ask))
+    return await _answer(ask, _id(ask))
+
+
 async def change_status(ask: Ask) -> Response:
     status = _state("status", ask.required("status"))
     await control.change_status(ask.caller, ask.services, _id(ask), status=status)
@@ -182,6 +254,15 @@ ROUTES = (
     Route("POST", "/executions/{id}/pause", pause),
     Route("POST", "/executions/pause/by-ids", pause_by_ids),
     Route("POST", "/executions/pause/by-query", pause_by_query),
+    Route("POST", "/executions/{id}/resume", resume),
+    Route("POST", "/executions/{id}/resume/validate", check_resume),
+    Route("POST", "/executions/resume/by-ids", resume_by_ids),
+    Route("POST", "/executions/resume/by-query", resume_by_query),
+    Route("POST", "/executions/{id}/restart", restart),
+    Route("POST", "/executions/{id}/replay", replay),
+    Route("POST", "/executions/{id}/state", change_task_run),
+    Route("POST", "/executions/{id}/unqueue", unqueue),
+    Route("POST", "/executions/{id}/force-run", force_run),
     Route("POST", "/executions/{id}/change-status", change_status),
     Route("POST", "/executions/{id}/labels", set_labels),
     Route("GET", "/executions/{id}/file", file),
