@@ -13,10 +13,12 @@ from batuta.model import codec
 from batuta.model.instant import to_iso
 from batuta.operations import keyvalues
 from batuta.operations.caller import Caller
+from batuta.operations.cipher import cipher_of
 from batuta.operations.secret import find_secret
 from batuta.operations.services import Services
 from batuta.sdk.context import KeyValue, RunInfo
 from batuta.sdk.errors import PluginError
+from batuta.server.executor.secrets import ENCRYPTED_TYPE
 from batuta.storage.layout import execution_of, namespace_files_path, parse_uri, to_uri
 from batuta.store.query import Filter, Op, Query
 
@@ -38,6 +40,7 @@ class Answers:
             "http": self._http_call,
             "error_logs": self._error_logs,
             "parse_yaml": self._parse_yaml,
+            "encrypt": self._encrypt,
             "kv.get": self._kv_get,
             "kv.set": self._kv_set,
             "kv.delete": self._kv_delete,
@@ -171,6 +174,12 @@ class Answers:
 
     async def _parse_yaml(self, _: RunInfo, arguments: Arguments) -> Any:
         return read_yaml_literally(str(arguments["text"]))
+
+    async def _encrypt(self, _: RunInfo, arguments: Arguments) -> Any:
+        """05 §5: without a key the text comes back as it is."""
+        text = str(arguments["text"])
+        cipher = cipher_of(self._services.settings, self._services.ids)
+        return text if cipher is None else {"value": cipher.encrypt(text), "type": ENCRYPTED_TYPE}
 
     # -- the key-value store and namespace files -----------------------------------------------------------
 

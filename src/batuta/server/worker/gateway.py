@@ -10,6 +10,7 @@ Operations that the server answers (arguments and answers are plain JSON data, b
     http          {uri, method, query, body, contentType, headers, options, accept}   decoded body
     error_logs    {}                                    list of maps
     parse_yaml    {text}                                value
+    encrypt       {text}                                {value, type}, or the text where no key is set
 
     kv.get        {namespace, key}                      KeyValue as a map, or null
     kv.set        {namespace, entry, overwrite}         null            fault `KeyError` when it exists

@@ -75,6 +75,11 @@ class Request(
             encrypted = None
             if self.encrypt_body and body is not None:
                 encrypted = await ctx.ask("encrypt", {"text": body})
+                if isinstance(encrypted, str):
+                    ctx.log.write(
+                        Level.WARN,
+                        "The body is kept in clear: `kestra.encryption.secret-key` is not set",
+                    )
             return RequestOutput(
                 uri=str(response.url),
                 code=response.status_code,
