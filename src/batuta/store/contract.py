@@ -48,13 +48,13 @@ class Executions(Protocol):
         self,
         execution_id: ExecutionId,
         *,
-        states: Collection[State] = (),
+        states: Collection[State] | None = None,
         task_id: TaskId | None = None,
-        ids: Collection[TaskRunId] = (),
+        ids: Collection[TaskRunId] | None = None,
         after: int = -1,
         limit: int | None = None,
     ) -> Sequence[TaskRunRow]:
-        """In the order of creation; empty conditions do not restrict. `after` is an ordinal, for pages."""
+        """In the order of creation; None does not restrict. `after` is an ordinal, for pages."""
 
     async def ancestors(
         self, execution_id: ExecutionId, task_run_id: TaskRunId
@@ -66,9 +66,9 @@ class Executions(Protocol):
         execution_id: ExecutionId,
         *,
         task_id: TaskId | None = None,
-        task_run_ids: Collection[TaskRunId] = (),
+        task_run_ids: Collection[TaskRunId] | None = None,
     ) -> Sequence[OutputRow]:
-        """In the order of creation of the task runs; empty conditions do not restrict."""
+        """In the order of creation of the task runs; None does not restrict."""
 
     async def delete(
         self, ids: Sequence[ExecutionId], *, logs: bool = True, metrics: bool = True

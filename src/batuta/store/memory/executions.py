@@ -47,19 +47,20 @@ class MemoryExecutions:
         self,
         execution_id: ExecutionId,
         *,
-        states: Collection[State] = (),
+        states: Collection[State] | None = None,
         task_id: TaskId | None = None,
-        ids: Collection[TaskRunId] = (),
+        ids: Collection[TaskRunId] | None = None,
         after: int = -1,
         limit: int | None = None,
     ) -> Sequence[TaskRunRow]:
+        wanted = None if ids is None else set(ids)
         found = [
             _row(execution_id, run)
             for run in self._runs(execution_id)
             if run.ordinal > after
-            and (not states or run.state in states)
+            and (states is None or run.state in states)
             and (task_id is None or run.task_id == task_id)
-            and (not ids or run.id in ids)
+            and (wanted is None or run.id in wanted)
         ]
         return found[:limit]
 
@@ -79,14 +80,15 @@ class MemoryExecutions:
         execution_id: ExecutionId,
         *,
         task_id: TaskId | None = None,
-        task_run_ids: Collection[TaskRunId] = (),
+        task_run_ids: Collection[TaskRunId] | None = None,
     ) -> Sequence[OutputRow]:
         rows = self._tables.outputs.get(execution_id, {})
+        wanted = None if task_run_ids is None else set(task_run_ids)
         return [
             row
             for _, row in sorted(rows.items())
             if (task_id is None or row.task_id == task_id)
-            and (not task_run_ids or row.task_run_id in task_run_ids)
+            and (wanted is None or row.task_run_id in wanted)
         ]
 
     async def delete(

@@ -1,6 +1,7 @@
 """Executions, task runs and outputs in SQLite."""
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import TypeVar
 
 from batuta.engine.execution import TaskRun
 from batuta.model.ids import ExecutionId, TaskId, TaskRunId
@@ -11,6 +12,8 @@ from batuta.store.record import read_execution, read_output, read_task_run
 from batuta.store.rows import ExecutionRow, OutputRow, TaskRunRow
 from batuta.store.sqlite.database import Database
 from batuta.store.sqlite.session import Session, Transaction
+
+Id = TypeVar("Id", bound=str)
 
 ALL = 1 << 62
 MAX_IDS = 500
@@ -60,24 +63,26 @@ class SqliteExecutions:
         self,
         execution_id: ExecutionId,
         *,
-        states: Collection[State] = (),
+        states: Collection[State] | None = None,
         task_id: TaskId | None = None,
-        ids: Collection[TaskRunId] = (),
+        ids: Collection[TaskRunId] | None = None,
         after: int = -1,
         limit: int | None = None,
     ) -> Sequence[TaskRunRow]:
         filters = [Filter("execution_id", Op.EQUALS, execution_id)]
         if after >= 0:
             filters.append(Filter("ordinal", Op.GREATER_THAN, after))
-        if states:
+        if states is not None:
             filters.append(Filter("state", Op.IN, tuple(state.value for state in states)))
         if task_id is not None:
             filters.append(Filter("task_id", Op.EQUALS, task_id))
-        if ids:
-            filters.append(Filter("id", Op.IN, tuple(ids)))
-        query = Query(filters=filters, size=ALL if limit is None else limit, total=False)
-        page = await self._database.page(sql.TASK_RUN_SEARCH, query, decode=read_task_run)
-        return page.rows
+        size = ALL if limit is None else limit
+        rows: list[TaskRunRow] = []
+        for some in _id_filters("id", ids):
+            query = Query(filters=[*filters, *some], size=size, total=False)
+            page = await self._database.page(sql.TASK_RUN_SEARCH, query, decode=read_task_run)
+            rows += page.rows
+        return sorted(rows, key=lambda row: row.run.ordinal)[:limit]
 
     async def ancestors(
         self, execution_id: ExecutionId, task_run_id: TaskRunId
@@ -94,16 +99,17 @@ class SqliteExecutions:
         execution_id: ExecutionId,
         *,
         task_id: TaskId | None = None,
-        task_run_ids: Collection[TaskRunId] = (),
+        task_run_ids: Collection[TaskRunId] | None = None,
     ) -> Sequence[OutputRow]:
         filters = [Filter("execution_id", Op.EQUALS, execution_id)]
         if task_id is not None:
             filters.append(Filter("task_id", Op.EQUALS, task_id))
-        if task_run_ids:
-            filters.append(Filter("task_run_id", Op.IN, tuple(task_run_ids)))
-        query = Query(filters=filters, size=ALL, total=False)
-        page = await self._database.page(sql.OUTPUT_SEARCH, query, decode=read_output)
-        return page.rows
+        rows: list[OutputRow] = []
+        for some in _id_filters("task_run_id", task_run_ids):
+            query = Query(filters=[*filters, *some], size=ALL, total=False)
+            page = await self._database.page(sql.OUTPUT_SEARCH, query, decode=read_output)
+            rows += page.rows
+        return sorted(rows, key=lambda row: row.ordinal)
 
     async def delete(
         self, ids: Sequence[ExecutionId], *, logs: bool = True, metrics: bool = True
@@ -126,7 +132,16 @@ class SqliteExecutions:
         return await self._database.write(work)
 
 
-def _chunks(ids: Sequence[ExecutionId]) -> Iterator[list[ExecutionId]]:
+def _id_filters(field: str, ids: Collection[TaskRunId] | None) -> Iterator[list[Filter]]:
+    """One search for each chunk of ids, or one without restriction."""
+    if ids is None:
+        yield []
+        return
+    for some in _chunks(tuple(dict.fromkeys(ids))):
+        yield [Filter(field, Op.IN, tuple(some))]
+
+
+def _chunks(ids: Sequence[Id]) -> Iterator[list[Id]]:
     """SQLite bounds the number of marks in a statement."""
     for start in range(0, len(ids), MAX_IDS):
         yield list(ids[start : start + MAX_IDS])

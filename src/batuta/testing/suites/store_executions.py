@@ -243,6 +243,10 @@ async def task_runs_are_chosen_in_order(store: Store) -> None:
     equal(ids(await read(owner.id, states=[State.SUCCESS, State.FAILED])), "x bad")
     equal(ids(await read(owner.id, ids=[TaskRunId("bad"), TaskRunId("y")])), "y bad")
     equal(ids(await read(owner.id, after=1, limit=2)), "y deep")
+    equal(ids(await read(owner.id, ids=[])), "")
+    equal(ids(await read(owner.id, states=[])), "")
+    many = [TaskRunId(f"n{number}") for number in range(40_000)]
+    equal(ids(await read(owner.id, ids=[TaskRunId("y"), *many, TaskRunId("x")])), "x y")
     equal(ids(await read(ExecutionId("b"))), "")
     live = await store.executions.get(owner.id, live=True)
     equal(sorted(live.execution.runs) if live else None, ["deep", "loop", "y"])
@@ -260,6 +264,7 @@ async def outputs_are_read_by_task_and_by_run(store: Store) -> None:
     equal([(row.path, row.data) for row in rows], [(("x",), b'{"v":1}'), (("y",), b'{"v":2}')])
     by_run = await store.executions.outputs(owner.id, task_run_ids=[TaskRunId("y")])
     equal(by_run, rows[1:])
+    equal(await store.executions.outputs(owner.id, task_run_ids=[]), [])
     moved = OutputRow(
         execution_id=owner.id,
         ordinal=2,
