@@ -49,6 +49,11 @@ class Feed:
             for watcher in watchers:
                 watcher.tell()
 
+    @property
+    def watched(self) -> int:
+        """How many executions somebody watches."""
+        return len(self._watchers)
+
     @contextmanager
     def watch(self, execution_id: ExecutionId) -> Iterator[Watcher]:
         if not self._is_listening:
