@@ -16,11 +16,13 @@ from batuta.server.executor.children import Children
 from batuta.server.executor.executor import Executor
 from batuta.server.executor.inline import InlineRunner
 from batuta.server.executor.move import Mover
+from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering
 from batuta.server.executor.reports import LocalGateway, Reports
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.variables import Surroundings
 from batuta.server.executor.work import Work
+from batuta.server.listening import Listeners
 from batuta.server.protocol import Setup, StorageAccess
 from batuta.server.scheduler import Scheduler
 from batuta.server.worker.pool import PoolOptions, WorkerPool
@@ -68,18 +70,40 @@ def make_roles(services: Services, options: RoleOptions) -> Roles:
         url=settings.url,
     )
     rendering = Rendering(services, surroundings=surroundings, settings=expr)
+    patient = PatientRendering(rendering, lazy_variables=settings.lazy_variables)
     residents = Residents(services, cipher=cipher_of(settings, services.ids))
-    inline = InlineRunner(services.registry, now=services.clock.now)
+    listeners = Listeners(services, settings=expr)
     mover = Mover(
         services,
         rendering=rendering,
-        inline=inline,
+        patient=patient,
+        inline=InlineRunner(services.registry, now=services.clock.now),
         children=Children(services, rendering=rendering),
+        listeners=listeners,
     )
-    work = Work(services, rendering=rendering, mover=mover, residents=residents)
-    answers = Answers(services)
-    reports = Reports(work=work, residents=residents, answers=answers)
-    work.place = Workplace(
+    work = Work(services, rendering=rendering, mover=mover, residents=residents, patient=patient)
+    reports = Reports(work=work, residents=residents, answers=Answers(services))
+    patient.place = place = _place(services, options, reports, rendering=expr)
+    work.on_finished = reports.finished
+    work.pool = pool = _pool(services, options, reports)
+    executor = Executor(
+        services,
+        owner=options.owner,
+        mover=mover,
+        residents=residents,
+        work=work,
+        listeners=listeners,
+    )
+    scheduler = Scheduler(services, surroundings=surroundings, settings=expr, place=place)
+    return Roles(executor, scheduler, pool)
+
+
+def _place(
+    services: Services, options: RoleOptions, reports: Reports, *, rendering: ExprSettings
+) -> Workplace:
+    """Where attempts run that this process runs itself."""
+    settings = services.settings
+    return Workplace(
         worker_id=options.owner,
         gateway=LocalGateway(reports, asyncio.get_running_loop()),
         storage=services.storage,
@@ -89,16 +113,8 @@ def make_roles(services: Services, options: RoleOptions) -> Roles:
         tmp_dir=options.tmp_dir,
         cache_dir=options.cache_dir,
         settings=settings.plugin_settings,
-        rendering=expr,
+        rendering=rendering,
         allowed_paths=tuple(Path(path) for path in settings.allowed_paths),
-    )
-    work.on_finished = reports.finished
-    work.pool = pool = _pool(services, options, reports)
-    executor = Executor(services, owner=options.owner, mover=mover, residents=residents, work=work)
-    return Roles(
-        executor,
-        Scheduler(services, surroundings=surroundings, settings=expr, place=work.place),
-        pool,
     )
 
 

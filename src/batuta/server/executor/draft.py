@@ -6,7 +6,6 @@ from typing import Any
 from batuta.engine.execution import Execution, TaskRun
 from batuta.model.ids import ExecutionId, TaskRunId, partition_of
 from batuta.model.instant import Instant
-from batuta.model.state import State
 from batuta.server.executor.live import Live
 from batuta.server.executor.local import Local
 from batuta.store.rows import (
@@ -44,7 +43,6 @@ class Draft:
         self.jobs_done: list[tuple[TaskRunId, int]] = []
         self.slots: list[SlotRequest | SlotRelease] = []
         self.triggers: list[TriggerRow] = []
-        self.announced: list[tuple[Live, State]] = []
         self.ended: list[Live] = []
         self.kills: list[TaskRunId] = []
         self.locals: list[Local] = []
@@ -105,7 +103,6 @@ class Draft:
             self.jobs_done,
             self.slots,
             self.triggers,
-            self.announced,
             self.ended,
             self.kills,
             self.removed,

@@ -20,6 +20,7 @@ from batuta.server.executor.local import Local
 from batuta.server.executor.move import RENEW_TIMER, Mover
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.work import Work
+from batuta.server.listening import Listeners
 from batuta.store.errors import GoneError, StoreError
 from batuta.store.rows import Committed, InboxRow, TimerRow
 
@@ -37,13 +38,21 @@ class Executor:
     """Owns the partitions it holds a lease on. `run` until cancelled; then every lease is given back."""
 
     def __init__(
-        self, services: Services, *, owner: str, mover: Mover, residents: Residents, work: Work
+        self,
+        services: Services,
+        *,
+        owner: str,
+        mover: Mover,
+        residents: Residents,
+        work: Work,
+        listeners: Listeners,
     ) -> None:
         self._services = services
         self._owner = owner
         self._mover = mover
         self._residents = residents
         self._work = work
+        self._listeners = listeners
         self._epochs: dict[int, int] = {}
         self._rows: deque[InboxRow] = deque()
         self._known: set[int] = set()
@@ -261,6 +270,7 @@ class Executor:
 
     def _on_commit(self, committed: Committed) -> None:
         """Called by the store on the event loop after each transaction of this process."""
+        self._listeners.note(committed)
         self._residents.note_created(committed.created)
         self._enqueue(committed.inbox)
         self._note_timers([timer.due for timer in committed.timers if self._owns(timer)])

@@ -34,6 +34,7 @@ from batuta.expr import ExpressionError
 from batuta.flow.inputs import typed_output
 from batuta.model import codec
 from batuta.model.ids import ExecutionId, TaskRunId
+from batuta.model.state import State
 from batuta.operations.services import Services
 from batuta.server.executor.children import Children
 from batuta.server.executor.draft import Draft
@@ -42,7 +43,9 @@ from batuta.server.executor.journal import engine_log, log_rows, metric_rows
 from batuta.server.executor.live import Live
 from batuta.server.executor.lookup import NeedsLookUpError
 from batuta.server.executor.note import InlineNote, Note, RenderNote, TaskNote
+from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering, render_all
+from batuta.server.listening import Listeners
 from batuta.server.lock import released_row
 from batuta.server.worker.render import JobRenderer
 from batuta.storage.layout import message_path, to_uri
@@ -64,10 +67,19 @@ EVENTS_AT_ONCE = 512
 
 class Mover:
     def __init__(
-        self, services: Services, *, rendering: Rendering, inline: InlineRunner, children: Children
+        self,
+        services: Services,
+        *,
+        rendering: Rendering,
+        patient: PatientRendering,
+        inline: InlineRunner,
+        children: Children,
+        listeners: Listeners,
     ) -> None:
         self._services = services
         self._rendering = rendering
+        self._patient = patient
+        self._listeners = listeners
         self._inline = inline
         self._children = children
 
@@ -143,12 +155,19 @@ class Mover:
             case NewExecution(due=due):
                 draft.set_timer(execution_id, RENEW_TIMER, due)
             case Announce(state=state):
-                draft.announced.append((live, state))
+                await self._announce(live, state, draft)
             case End():
                 await self._end(live, draft)
             case _:
                 assert_never(command)
         return None
+
+    async def _announce(self, live: Live, state: State, draft: Draft) -> None:
+        """Other flows may listen to this one (04 §10)."""
+        for key, trigger in await self._listeners.interested(live, state):
+            listening = {"id": key.id, "namespace": key.namespace, "tenantId": key.tenant}
+            renderer = await self._patient.renderer(live, None, extra={"flow": listening})
+            await self._listeners.hear(live, key, trigger, renderer=renderer, draft=draft)
 
     async def _run(self, live: Live, command: RunTask, draft: Draft) -> AnyEvent | None:
         run = live.execution.runs.get(command.task_run.id, command.task_run)

@@ -17,22 +17,20 @@ from batuta.engine.plan import AnyNode, Leaf, WorkDir
 from batuta.model.ids import TaskRunId
 from batuta.model.state import State
 from batuta.operations.services import Services
-from batuta.server.executor.inline import frame_info, run_info
+from batuta.server.executor.inline import run_info
 from batuta.server.executor.journal import log_rows, metric_rows
 from batuta.server.executor.live import Live
 from batuta.server.executor.local import Local
 from batuta.server.executor.move import Mover
 from batuta.server.executor.note import InlineNote, RenderNote, TaskNote, read_note
+from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.snapshot import snapshot
 from batuta.server.executor.thread import AttemptThreads, ThreadAttempt
 from batuta.server.protocol import ChildSpec, Job, JobFinished
 from batuta.server.worker.attempt import Attempt
-from batuta.server.worker.host import LookUpHost
 from batuta.server.worker.pool import WorkerPool
-from batuta.server.worker.render import JobRenderer
-from batuta.server.worker.workplace import Workplace
 from batuta.store.rows import JobRow
 
 log = structlog.get_logger()
@@ -48,12 +46,13 @@ class Work:
         rendering: Rendering,
         mover: Mover,
         residents: Residents,
+        patient: PatientRendering,
     ) -> None:
         self._services = services
         self._rendering = rendering
         self._mover = mover
         self._residents = residents
-        self.place: Workplace | None = None
+        self._patient = patient
         self.pool: WorkerPool | None = None
         """None: worker tasks run on threads of this process."""
         self._threads = AttemptThreads()
@@ -116,7 +115,7 @@ class Work:
 
     async def _render(self, row: JobRow, live: Live, command: Render) -> None:
         run = self._mover.frame_of(live, command)
-        renderer = await self._renderer(live, run, items=command.items)
+        renderer = await self._patient.renderer(live, run, items=command.items)
         event = await asyncio.to_thread(self._mover.answer, live, command, renderer)
         self._settle(row, event)
 
@@ -125,7 +124,7 @@ class Work:
         if run is None:
             self._settle(row, None)
             return
-        renderer = await self._renderer(live, run)
+        renderer = await self._patient.renderer(live, run)
         result = await asyncio.to_thread(
             partial(self._mover.run_inline, live, run, attempt=row.attempt, renderer=renderer)
         )
@@ -138,16 +137,6 @@ class Work:
                 metrics=metric_rows(result.info, result.metrics, kind=live.execution.kind),
             )
         )
-
-    async def _renderer(
-        self, live: Live, run: TaskRun | None, *, items: str | None = None
-    ) -> JobRenderer:
-        """Templates may wait for what they look up: only for use on a thread."""
-        variables = await snapshot(self._rendering, live, run, items=items)
-        job = Job(info=frame_info(live, run), spec={}, variables={})
-        host = LookUpHost(job, self._here(), mask=live.secrets.add)
-        lazy = self._services.settings.lazy_variables
-        return JobRenderer(variables, host, lazy_variables=lazy)
 
     async def _task(self, row: JobRow, live: Live, note: TaskNote) -> None:
         run = live.execution.runs.get(row.task_run_id)
@@ -183,14 +172,9 @@ class Work:
         )
 
     async def _run_here(self, job: Job, run: TaskRun) -> None:
-        attempt = ThreadAttempt(Attempt(job, self._here()))
+        attempt = ThreadAttempt(Attempt(job, self._patient.here()))
         self._kills[run.id] = attempt.kill
         self.on_finished(job, await self._threads.run(attempt))
-
-    def _here(self) -> Workplace:
-        if self.place is None:
-            raise RuntimeError("the roles are not put together yet")
-        return self.place
 
     def _settle(self, row: JobRow, event: AnyEvent | None) -> None:
         self.deliver(Local(row.execution_id, event, job=(row.task_run_id, row.attempt)))

@@ -24,6 +24,7 @@ from batuta.plugins.core.trigger.schedule import Holds, Occurrence, RecoverMisse
 from batuta.sdk.context import RunInfo
 from batuta.sdk.errors import PluginError
 from batuta.server.executor.variables import Surroundings
+from batuta.server.listening.listeners import MEMORY_PREFIX, trigger_labels
 from batuta.server.lock import MISSED, released_row
 from batuta.server.protocol import Job
 from batuta.server.scheduler.schedule import (
@@ -37,17 +38,16 @@ from batuta.server.scheduler.schedule import (
     recovered_row,
     schedules_of,
 )
+from batuta.server.sources import flows_that_say
 from batuta.server.worker.host import LookUpHost
 from batuta.server.worker.render import JobRenderer
 from batuta.server.worker.workplace import Workplace
 from batuta.store.errors import ConflictError, StoreError
-from batuta.store.query import Query
 from batuta.store.rows import Committed, Fire, LogRow, Mail, TriggerKey, TriggerRow, Turn
 
 BLOCKED_SECONDS = 5.0
 """How often triggers are looked at that are due but wait for their execution."""
 RETRY_SECONDS = 1.0
-FLOWS_AT_ONCE = 500
 EVALUATION_ERRORS = (
     ExpressionError,
     PluginError,
@@ -121,14 +121,8 @@ class Scheduler:
     # -- keeping rows and flows together -------------------------------------------------------------------
 
     async def _flows(self) -> Sequence[FlowKey]:
-        found: list[FlowKey] = []
-        while True:
-            page = await self._services.store.flows.search(
-                Query(page=len(found) // FLOWS_AT_ONCE + 1, size=FLOWS_AT_ONCE, total=False)
-            )
-            found += [row.key for row in page.rows]
-            if len(page.rows) < FLOWS_AT_ONCE:
-                return found
+        flows = self._services.store.flows
+        return [row.key async for row in flows_that_say(flows, ".Schedule")]
 
     async def _synchronise(self, flows: Iterable[FlowKey], *, recover: bool) -> None:
         """Give every schedule a row, and take away those of triggers that are gone (04 §6.1)."""
@@ -139,7 +133,11 @@ class Scheduler:
             if compiled is not None:
                 triggers = compiled.flow.triggers or ()
                 declared = {each.id: each for each in triggers if isinstance(each, Schedule)}
-            gone = [row.key for name, row in rows.items() if name not in declared]
+            gone = [
+                row.key
+                for name, row in rows.items()
+                if name not in declared and not name.startswith(MEMORY_PREFIX)
+            ]
             if gone:
                 await self._services.store.triggers.delete(gone)
             changed = []
@@ -184,7 +182,9 @@ class Scheduler:
         for row in await self._services.store.triggers.due(until=self._services.clock.now()):
             compiled = await self._services.plans.latest(row.key.flow)
             schedule = _find(compiled, row.key)
-            if compiled is None or schedule is None:
+            if compiled is None or not _declares(compiled, row.key):
+                await self._services.store.triggers.delete([row.key])
+            elif schedule is None:
                 blocked = True
             elif row.execution_id is not None:
                 blocked = not await self._heal(row) or blocked
@@ -293,7 +293,7 @@ class Scheduler:
         renderer = self._renderer(compiled, schedule, variables)
         inputs = renderer.render(schedule.inputs) if schedule.inputs else {}
         labels = []
-        for label in _labels(schedule.labels):
+        for label in trigger_labels(schedule.labels):
             value = renderer.render(label.value)
             if value:
                 labels.append(Label(label.key, str(value)))
@@ -337,11 +337,8 @@ def _find(compiled: Compiled | None, key: TriggerKey) -> Schedule | None:
     return next((each for each in schedules_of(compiled.flow) if each.id == key.id), None)
 
 
-def _labels(labels: Any) -> Labels:
-    """Labels of a trigger in either form."""
-    if isinstance(labels, Mapping):
-        return tuple(Label(str(key), str(value)) for key, value in labels.items())
-    return tuple(Label(str(each["key"]), str(each["value"])) for each in labels or ())
+def _declares(compiled: Compiled, key: TriggerKey) -> bool:
+    return any(each.id == key.id for each in compiled.flow.triggers or ())
 
 
 def _recover(configurations: Sequence[Mapping[str, Any]]) -> RecoverMissedSchedules:

@@ -1,0 +1,67 @@
+"""In which span of time the events of preconditions count together (04 §10.5). Pure.
+
+Windows are aligned on multiples of their length from midnight (plus the advance), and the one that contains the event is
+taken; that agrees with the original wherever the original works.
+"""
+
+from datetime import timedelta
+
+import msgspec
+
+from batuta.expr.temporal import Zone
+from batuta.model.duration import parse_duration
+from batuta.model.instant import DAY, SECOND, Instant, Micros
+from batuta.plugins.core.trigger.window import TimeWindow
+
+
+class Span(msgspec.Struct, frozen=True):
+    """From `start` up to, and without, `end`."""
+
+    start: Instant
+    end: Instant
+
+    def __contains__(self, moment: Instant) -> bool:
+        return self.start <= moment < self.end
+
+
+def span_of(window: TimeWindow, moment: Instant, *, zone: Zone, first: Instant | None) -> Span:
+    """The span that counts for an event at `moment`; `first` is the first event that was remembered."""
+    match window.type:
+        case "SLIDING_WINDOW":
+            start = first if first is not None else moment
+            return Span(start, Instant(start + parse_duration(window.window or "P1D")))
+        case "DAILY_TIME_DEADLINE":
+            midnight = _midnight(moment, zone)
+            return Span(midnight, Instant(midnight + _of_day(window.deadline)))
+        case "DAILY_TIME_WINDOW":
+            midnight = _midnight(moment, zone)
+            return Span(
+                Instant(midnight + _of_day(window.start_time)),
+                Instant(midnight + _of_day(window.end_time)),
+            )
+        case _:
+            return _aligned(window, moment, zone)
+
+
+def _aligned(window: TimeWindow, moment: Instant, zone: Zone) -> Span:
+    length = parse_duration(window.window or "P1D")
+    advance = parse_duration(window.window_advance) if window.window_advance else 0
+    origin = _midnight(moment, zone) + advance
+    start = origin + (moment - origin) // length * length
+    return Span(Instant(start), Instant(start + length))
+
+
+def _midnight(moment: Instant, zone: Zone) -> Instant:
+    """The last midnight of the zone; across a change of the clock by the offset of the event."""
+    offset = zone.offset_at(moment // SECOND) * SECOND
+    local = moment + offset
+    return Instant(local - local % DAY - offset)
+
+
+def _of_day(time: str | None) -> Micros:
+    """Microseconds after midnight of `09:30`, `09:30:00` or `09:30:00Z`."""
+    text = (time or "00:00").rstrip("Z")
+    hours, minutes, *rest = text.split("+")[0].split(":")
+    seconds = float(rest[0]) if rest else 0.0
+    span = timedelta(hours=int(hours), minutes=int(minutes), seconds=seconds)
+    return span // timedelta(microseconds=1)
