@@ -210,16 +210,9 @@ def next_after(cron: Cron, instant: int, zone: Offsets) -> Instant | None:
 
 def at_or_after(cron: Cron, instant: int, zone: Offsets) -> Instant | None:
     """`instant` itself when it is a fire time, else the first one after it."""
-    return (
-        instant_of(instant)
-        if is_fire_time(cron, instant, zone)
-        else next_after(cron, instant, zone)
-    )
-
-
-def instant_of(instant: int) -> Instant:
-    """Whole seconds."""
-    return Instant(instant // SECOND * SECOND)
+    if is_fire_time(cron, instant, zone):
+        return Instant(instant)
+    return next_after(cron, instant, zone)
 
 
 def previous_before(cron: Cron, instant: int, zone: Offsets) -> Instant | None:

@@ -18,8 +18,3 @@ def is_truthy(rendered: Any) -> bool:
     """Null is neither true nor false."""
     text = as_text(rendered)
     return text is not None and text.strip() not in _FALSY
-
-
-def is_falsy(rendered: Any) -> bool:
-    text = as_text(rendered)
-    return text is not None and text.strip() in _FALSY
