@@ -42,13 +42,13 @@ EXPECTED = {
     "fetch_dockerhub_pulls": Expected(messages={"log_pulls": "Docker pulls: 123456789"}),
     "gcp_setup_kv": Expected(states={"set_dataset": "SUCCESS"}),
     "getting_started_pipeline": Expected(states={"query": "SUCCESS"}),
-    # The text loads a packed file with fewer columns than the table: PostgreSQL refuses it, as it would anywhere.
+    # The text gives two statements to a task that takes one, which is refused here as it is everywhere.
     "postgres_taxi": Expected(
         state="FAILED",
         states={
+            "extract": "SUCCESS",
             "create_final_table": "SUCCESS",
-            "create_staging_table": "SUCCESS",
-            "load_data": "FAILED",
+            "create_staging_table": "FAILED",
         },
     ),
 }

@@ -94,6 +94,7 @@ def test_taxi_data_goes_to_postgres_once(
 ) -> None:
     source = at_home(zoomcamp("04_postgres_taxi"), hosts=hosts, database=database.address)
     inputs = {"taxi": kind, "year": "2020", "month": month}
+    database.query(f"DROP TABLE IF EXISTS public.{kind}_tripdata, public.{kind}_tripdata_staging")
     counts = []
     for _ in range(2):
         execution = server.run(source, inputs, seconds=60)
@@ -120,7 +121,10 @@ def test_a_schedule_that_was_missed_loads_its_month(
     own_server: Server, hosts: str, database: Postgres
 ) -> None:
     source = at_home(zoomcamp("05_postgres_taxi_scheduled"), hosts=hosts, database=database.address)
-    database.query("DROP TABLE IF EXISTS public.green_tripdata, public.yellow_tripdata")
+    for kind in ("green", "yellow"):
+        database.query(
+            f"DROP TABLE IF EXISTS public.{kind}_tripdata, public.{kind}_tripdata_staging"
+        )
     own_server.save_flow(source)
     own_server.stop()
     moments = {
@@ -142,7 +146,7 @@ def sleep_through(folder: Path, fires: dict[str, datetime]) -> None:
     with sqlite3.connect(path) as connection:
         for trigger_id, moment in fires.items():
             changed = connection.execute(
-                "UPDATE trigger SET next_date = ? WHERE trigger_id = ?",
+                "UPDATE trigger_state SET next_date = ? WHERE trigger_id = ?",
                 (int(moment.timestamp() * 1_000_000), trigger_id),
             )
             assert changed.rowcount == 1
