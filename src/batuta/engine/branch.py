@@ -23,6 +23,8 @@ class Flowing:
     """Start the main children that may start now; whether none is left to be started, ever."""
     finished: Callable[[Turn, Any, Any], None]
     """Every list is done and every child has ended."""
+    passed: Callable[[Turn, Any, Any], None] | None = None
+    """The main children are done, none failed: decide what is next instead of `finally` and the end."""
     counted: Callable[[Turn, Any, TaskRun], None] | None = None
     """Take note of a main child that ended: turn, scope, child."""
 
@@ -78,7 +80,20 @@ def advance(turn: Turn, scope: Scope, flowing: Flowing) -> None:
     stopped = turn.progress(scope).worst in STOPPING
     if not stopped and not flowing.schedule(turn, node, scope):
         return
-    if turn.progress(scope).live == 0:
+    if turn.progress(scope).live > 0:
+        return
+    if flowing.passed is not None and not stopped:
+        flowing.passed(turn, node, scope)
+    else:
+        _leave_list(turn, scope, flowing)
+
+
+def leave_tasks(turn: Turn, scope: TaskRun, flowing: Flowing) -> None:
+    """What `passed` decided: the main children were the last ones; a failure set meanwhile counts."""
+    if turn.progress(scope).worst is State.FAILED and _list(turn.node(scope), Branch.ERRORS):
+        _enter_list(turn, scope, Branch.ERRORS)
+        _advance_list(turn, scope, flowing)
+    else:
         _leave_list(turn, scope, flowing)
 
 

@@ -88,9 +88,13 @@ class KillChildren(Command, frozen=True, kw_only=True):
 
 
 class RestartChildren(Command, frozen=True, kw_only=True):
-    """Restart every FAILED execution of this ForEachItem; each is answered with `ChildEnded` when it ends again."""
+    """Restart every FAILED execution of this ForEachItem; each is answered with `ChildEnded` when it ends again.
+
+    When not all can be restarted: `ChildStarted` with the `attempt`, a `problem` and no `index`.
+    """
 
     task_run_id: TaskRunId
+    attempt: int
 
 
 class RequestSlot(Command, frozen=True, kw_only=True):

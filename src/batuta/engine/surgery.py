@@ -10,7 +10,6 @@ import msgspec
 
 from batuta.engine.execution import Course, Execution, Progress, TaskRun
 from batuta.engine.lineage import Lineage
-from batuta.engine.nodes.each import number_of
 from batuta.engine.plan import Dag, Each, Leaf, Pause, Plan, Subflow, WorkDir
 from batuta.engine.plan import Loop as LoopNode
 from batuta.engine.rollup import STOPPING, worse
@@ -200,12 +199,15 @@ def _going_on(run: TaskRun, at: Instant) -> TaskRun:
 
 def _reopened(plan: Plan, run: TaskRun, at: Instant) -> TaskRun:
     """01 §8.1: what a worker or another execution does is RESTARTED, a control task is RUNNING."""
-    node = plan.nodes.get(run.task_id)
-    control = node is not None and not isinstance(node, (Leaf, Subflow, WorkDir))
-    state = State.RUNNING if control else State.RESTARTED
+    state = State.RUNNING if _is_control(plan, run) else State.RESTARTED
     if run.state is state:
         return run
     return _replace(run, histories=(*run.histories, History(state, at)))
+
+
+def _is_control(plan: Plan, run: TaskRun) -> bool:
+    node = plan.nodes.get(run.task_id)
+    return node is not None and not isinstance(node, (Leaf, Subflow, WorkDir))
 
 
 def _restarted_header(execution: Execution, at: Instant, *, labels: Iterable[Label]) -> Execution:
@@ -244,7 +246,7 @@ def _copied(
             ordinal=ordinal,
             parent_id=None if run.parent_id is None else ids[run.parent_id],
             # The executions that the source started are not those of the copy.
-            progress=None if run.state is State.RESTARTED else run.progress,
+            progress=run.progress if _is_control(plan, run) else None,
         )
         for ordinal, run in enumerate(ordered)
     ]
@@ -300,7 +302,7 @@ def _remembering(lineage: Lineage, run: TaskRun) -> TaskRun:
     if isinstance(node, WorkDir) and run.progress is not None and run.progress.attempt:
         return run  # its job is with a worker
     old = run.progress or Progress()
-    memory = Progress(items=old.items, choice=old.choice, count=old.count, child=old.child)
+    memory = Progress(items=old.items, choice=old.choice, count=old.count, given=old.given)
     return _replace(run, progress=_counted(lineage, run, memory))
 
 
@@ -350,8 +352,7 @@ def _fill_each(
     """The first value that was never begun, and those that were begun and have nothing running."""
     node = lineage.plan.nodes[run.task_id]
     tasks = node.tasks if isinstance(node, Each) else ()
-    items = memory.items or ()
-    places = [(number_of(child, items), tasks.index(child.task_id)) for child in main]
+    places = [(child.iteration or 0, tasks.index(child.task_id)) for child in main]
     if isinstance(node, Each) and not node.ordered:
         flat = [index * len(tasks) + position for index, position in places]
         return _replace(memory, cursor=max(flat, default=-1) + 1)

@@ -29,6 +29,7 @@ from batuta.model.state import History, State
 
 KEY = FlowKey("main", "company.team", "flow")
 SECOND = 1_000_000
+START = Instant(0)
 
 
 def leaf(name: str, **fields: Any) -> Leaf:
@@ -68,9 +69,18 @@ class Build:
             (fields["on_pause"],) = self.ids([fields["on_pause"]], name)
         return kind(id=TaskId(name), type=f"test.{kind.__name__}", **fields)
 
-    def condition(self, name: str, value: Any, then: list[AnyNode], other: list[AnyNode] | None = None, **fields: Any) -> Choice:
+    def condition(
+        self,
+        name: str,
+        value: Any,
+        then: list[AnyNode],
+        other: list[AnyNode] | None = None,
+        **fields: Any,
+    ) -> Choice:
         cases = {"true": then} | ({} if other is None else {"false": other})
-        node: Choice = self.control(Choice, name, value=value, is_condition=True, cases=cases, **fields)
+        node: Choice = self.control(
+            Choice, name, value=value, is_condition=True, cases=cases, **fields
+        )
         return node
 
     def each_item(self, name: str, call: Subflow, **fields: Any) -> EachItem:
@@ -80,14 +90,27 @@ class Build:
         parts = [leaf(f"{name}_split"), leaf(f"{name}_merge")]
         split, merge = self.ids(parts, name)
         return EachItem(
-            id=TaskId(name), type="test.EachItem", split=split, items=TaskId(f"{name}_items"), merge=merge, call=call, **fields
+            id=TaskId(name),
+            type="test.EachItem",
+            split=split,
+            items=TaskId(f"{name}_items"),
+            merge=merge,
+            call=call,
+            **fields,
         )
 
     def plan(self, *tasks: AnyNode, **fields: Any) -> Plan:
         for key in ("errors", "finally_", "after"):
             if key in fields:
                 fields[key] = self.ids(fields[key])
-        return Plan(flow=KEY, revision=1, nodes=self.nodes, tasks=self.ids(tasks), parents=self.parents, **fields)
+        return Plan(
+            flow=KEY,
+            revision=1,
+            nodes=self.nodes,
+            tasks=self.ids(tasks),
+            parents=self.parents,
+            **fields,
+        )
 
 
 Result = State | Mapping[str, Any] | e.TaskFinished | None
@@ -101,8 +124,10 @@ class Drive:
     work: Callable[[TaskRun, int], Result] = lambda _run, _attempt: State.SUCCESS
     render: Callable[[c.Render], Mapping[str, Any] | str] = lambda render: dict(render.values)
     slot: Callable[[Any], e.AnyEvent | None] = lambda drive: e.SlotGranted(at=drive.now)
-    child: Callable[[c.StartChild], str | None] = lambda command: f"child-{command.task_run.id}-{command.index}"
-    now: Instant = Instant(0)
+    child: Callable[[c.StartChild], str | None] = lambda command: (
+        f"child-{command.task_run.id}-{command.index}"
+    )
+    now: Instant = START
     execution: Execution = field(init=False)
     rows: dict[TaskRunId, TaskRun] = field(default_factory=dict)
     outputs: dict[TaskRunId, dict[str, Any]] = field(default_factory=dict)
@@ -114,7 +139,11 @@ class Drive:
 
     def __post_init__(self) -> None:
         self.execution = Execution(
-            id=ExecutionId("exec"), flow=KEY, revision=1, histories=(History(State.CREATED, self.now),), **self.header
+            id=ExecutionId("exec"),
+            flow=KEY,
+            revision=1,
+            histories=(History(State.CREATED, self.now),),
+            **self.header,
         )
 
     def start(self) -> "Drive":
@@ -134,7 +163,11 @@ class Drive:
             self.execution = result.execution
             self._save(result.changes)
             self.commands += result.commands
-            answers = [(k, answer) for k, command in enumerate(result.commands) for answer in self._answer(command)]
+            answers = [
+                (k, answer)
+                for k, command in enumerate(result.commands)
+                for answer in self._answer(command)
+            ]
             order = sorted(answers, key=lambda pair: (isinstance(pair[1], e.Rendered), pair[0]))
             queue.extend(answer for _, answer in order)
         return self
@@ -177,7 +210,9 @@ class Drive:
                 answer = self.render(command)
                 problem = answer if isinstance(answer, str) else None
                 values = {} if isinstance(answer, str) else answer
-                yield e.Rendered(at=self.now, request_id=command.request_id, values=values, problem=problem)
+                yield e.Rendered(
+                    at=self.now, request_id=command.request_id, values=values, problem=problem
+                )
             case c.RunTask(task_run=run, attempt=attempt):
                 yield from self._run(run, attempt)
             case c.RequestSlot():
@@ -187,7 +222,10 @@ class Drive:
             case c.StartChild(task_run=run, attempt=attempt, index=index):
                 name = self.child(command)
                 yield e.ChildStarted(
-                    at=self.now, task_run_id=run.id, attempt=attempt, index=index,
+                    at=self.now,
+                    task_run_id=run.id,
+                    attempt=attempt,
+                    index=index,
                     execution_id=None if name is None else ExecutionId(name),
                 )
             case c.SetTimer(timer_id=timer_id, due=due):
@@ -203,8 +241,12 @@ class Drive:
         if isinstance(result, e.TaskFinished):
             yield msgspec.structs.replace(result, at=self.now, task_run_id=run.id, attempt=attempt)
         elif result is not None:
-            state, outputs = (result, None) if isinstance(result, State) else (State.SUCCESS, result)
-            yield e.TaskFinished(at=self.now, task_run_id=run.id, attempt=attempt, state=state, outputs=outputs)
+            state, outputs = (
+                (result, None) if isinstance(result, State) else (State.SUCCESS, result)
+            )
+            yield e.TaskFinished(
+                at=self.now, task_run_id=run.id, attempt=attempt, state=state, outputs=outputs
+            )
 
     # -- what came of it ----------------------------------------------------------------------------------
 
@@ -241,8 +283,15 @@ class Drive:
 
     def finish(self, path: str, state: State = State.SUCCESS, **fields: Any) -> "Drive":
         run = self.run(path)
-        attempt = (run.progress or msgspec.UNSET).attempt  # type: ignore[union-attr]
-        return self.send(e.TaskFinished(at=self.now, task_run_id=run.id, attempt=attempt, state=state, **fields))
+        attempt = run.progress.attempt if run.progress is not None else 0
+        event = e.TaskFinished(
+            at=self.now, task_run_id=run.id, attempt=attempt, state=state, **fields
+        )
+        return self.send(event)
+
+    def told(self, kind: type[c.Command]) -> list[Any]:
+        """The commands of one kind, in order."""
+        return [command for command in self.commands if isinstance(command, kind)]
 
 
 def words(histories: Iterable[History]) -> str:

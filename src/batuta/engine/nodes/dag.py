@@ -39,4 +39,4 @@ def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
     turn.note(run, done=(*turn.progress(run).done, child.task_id))
 
 
-KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted))
+KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted=counted))

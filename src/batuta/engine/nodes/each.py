@@ -3,7 +3,6 @@
 The memory of a loop is its values, a cursor and counters; children that ended are only counted.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from batuta.engine import branch
@@ -88,17 +87,8 @@ def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
         return
     position = node.tasks.index(child.task_id) + 1
     if position < len(node.tasks):
-        index = number_of(child, turn.progress(run).items or ())
-        begun = sorted((*turn.progress(run).open, (index, position)))
+        begun = sorted((*turn.progress(run).open, (child.iteration or 0, position)))
         turn.note(run, open=tuple(begun))
 
 
-def number_of(child: TaskRun, items: Sequence[str]) -> int:
-    """Position of the child's value. A LoopUntil counts its own passes in `iteration`."""
-    number = child.iteration or 0
-    if number < len(items) and items[number] == child.value:
-        return number
-    return items.index(child.value or "")
-
-
-KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted), rendered)
+KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted=counted), rendered)

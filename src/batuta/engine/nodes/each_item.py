@@ -71,7 +71,7 @@ def _again(turn: Turn, node: EachItem, run: TaskRun) -> None:
     )
     _keep(turn, run, batches)
     if failed > len(unmade):
-        turn.emit(RestartChildren(task_run_id=run.id))
+        turn.emit(RestartChildren(task_run_id=run.id, attempt=turn.progress(run).attempt))
     _fill(turn, node, run)
 
 
@@ -167,6 +167,9 @@ def _failed(turn: Turn, node: EachItem, run: TaskRun, *, number: int, problem: s
 
 def _child_started(turn: Turn, node: EachItem, run: TaskRun, *, event: ChildStarted) -> None:
     batches, number = _batches(turn, run), event.index
+    if number is None and event.problem is not None:
+        _not_restarted(turn, node, run, event=event)
+        return
     current = event.attempt == turn.progress(run).attempt and run.state is State.RUNNING
     if not current or number is None or number >= batches.asked or number in batches.started:
         return
@@ -186,6 +189,21 @@ def _child_started(turn: Turn, node: EachItem, run: TaskRun, *, event: ChildStar
         _fill(turn, node, run)
     else:
         _count(turn, node, run, number=number, states=(_RUNNING, State.SUCCESS.value))
+
+
+def _not_restarted(turn: Turn, node: EachItem, run: TaskRun, *, event: ChildStarted) -> None:
+    """The failed executions could not be restarted: they stay failed."""
+    counts = dict(_batches(turn, run).counts)
+    waits = run.state is State.RUNNING and counts.get(_RUNNING, 0) > 0
+    if not waits or event.attempt != turn.progress(run).attempt:
+        return
+    turn.log("ERROR", event.problem or "", run)
+    counts[_FAILED] = counts.get(_FAILED, 0) + counts[_RUNNING]
+    counts[_RUNNING] = 0
+    _keep(turn, run, msgspec.structs.replace(_batches(turn, run), counts=counts))
+    _publish(turn, run)
+    if counts.get(_CREATED, 0) == 0:
+        _finish(turn, node, run, counts=counts)
 
 
 def _child_ended(turn: Turn, node: EachItem, run: TaskRun, *, event: ChildEnded) -> None:

@@ -8,10 +8,9 @@ from batuta.engine import branch
 from batuta.engine.branch import Flowing
 from batuta.engine.commands import ClearTimer, Render, SetTimer
 from batuta.engine.events import Rendered
-from batuta.engine.execution import Branch, TaskRun
+from batuta.engine.execution import TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.plan import Expression, Loop
-from batuta.engine.rollup import STOPPING
 from batuta.engine.turn import Turn
 from batuta.engine.values import is_template, is_truthy, to_duration, to_int
 from batuta.model.instant import Instant
@@ -32,7 +31,7 @@ def schedule(turn: Turn, node: Loop, run: TaskRun) -> bool:
     if progress.cursor >= len(node.tasks):
         return True
     turn.note(run, cursor=progress.cursor + 1)
-    branch.start(turn, run, node.tasks[progress.cursor], iteration=turn.runs[run.id].iteration or 0)
+    branch.start(turn, run, node.tasks[progress.cursor], iteration=progress.count - 1)
     return False
 
 
@@ -40,12 +39,9 @@ def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
     turn.note(run, children=(*turn.progress(run).children, child.id))
 
 
-def finished(turn: Turn, node: Loop, run: TaskRun) -> None:
-    """A pass is done. After a failure, or its `errors` or `finally`, the loop is done too."""
+def passed(turn: Turn, node: Loop, run: TaskRun) -> None:
+    """A pass is done, and nothing failed."""
     progress = turn.progress(run)
-    if progress.worst in STOPPING or progress.branch is not Branch.TASKS:
-        branch.conclude(turn, node, run)
-        return
     values = _values(node)
     if not any(map(is_template, values.values())):
         _judge(turn, node, run, values=values)
@@ -80,7 +76,7 @@ def _fail(turn: Turn, node: Loop, run: TaskRun, *, problem: str) -> None:
 
 def _judge(turn: Turn, node: Loop, run: TaskRun, *, values: Any) -> None:
     if is_truthy(values.get("condition")):
-        _leave(turn, node, run)
+        branch.leave_tasks(turn, run, FLOWING)
         return
     count = turn.progress(run).count + 1
     turn.note(run, count=count)
@@ -97,19 +93,7 @@ def _judge(turn: Turn, node: Loop, run: TaskRun, *, values: Any) -> None:
     turn.log("WARN", reached, run)
     if node.fail_on_max_reached:
         turn.note(run, worst=State.FAILED)
-    _leave(turn, node, run)
-
-
-def _leave(turn: Turn, node: Loop, run: TaskRun) -> None:
-    """The last pass was good enough or the last one allowed: `errors` and `finally` have their turn."""
-    if turn.progress(run).worst is State.FAILED and node.errors:
-        turn.note(run, branch=Branch.ERRORS, cursor=0)
-        turn.advance(run)
-    elif node.finally_:
-        turn.note(run, branch=Branch.FINALLY, cursor=0)
-        turn.advance(run)
-    else:
-        branch.conclude(turn, node, run)
+    branch.leave_tasks(turn, run, FLOWING)
 
 
 def _limit_reached(turn: Turn, run: TaskRun, count: int, *, values: Any) -> str | None:
@@ -134,7 +118,8 @@ def fired(turn: Turn, _node: Loop, run: TaskRun, *, name: str, number: str) -> N
     if name != "loop" or run.state is not State.PAUSED or str(progress.count) != number:
         return
     turn.remove(progress.children, parent=run)
-    iteration = (run.iteration or 0) + 1
+    # The number of the value stays when the loop is itself inside a loop over values.
+    iteration = progress.count - 1 if run.value is None else run.iteration
     first = run.histories[:1]
     run = msgspec.structs.replace(run, histories=first, attempts=None, iteration=iteration)
     run = branch.open_run(turn, run)
@@ -156,4 +141,5 @@ def killed(turn: Turn, _node: Loop, run: TaskRun, *, hard: bool, cascade: bool) 
         turn.end(run, turn.progress(run).floor or State.KILLED)
 
 
-KIND = Kind(enter, killed, Flowing(schedule, finished, counted), rendered, fired=fired)
+FLOWING = Flowing(schedule, branch.conclude, passed, counted)
+KIND = Kind(enter, killed, FLOWING, rendered, fired=fired)
