@@ -101,18 +101,28 @@ def _render_many(definition: build.ManyRows, name: str) -> str:
     text, _ = _compile(definition.statement, name)
     if "??" in text:
         head, tail = text.split("??")
-        count = len(definition.columns)
-        row = "?" if count == 1 else "(" + ", ".join("?" * count) + ")"
-        head += "" if count == 1 else "VALUES "
+        single = len(definition.columns) == 1
+        row = "?" if single else _typed_row(definition, name)
+        head += "" if single else "VALUES "
     else:
         match = _ROW.search(text)
         if match is None:
             raise ValueError(f"no row of values in: {text}")
         head, row, tail = text[: match.start()], match[0], text[match.end() :]
+        if not isinstance(definition.statement, build.Upsert):
+            row = _typed_row(definition, name)
     return (
         f"Bulk(\n    {_quoted(head)},\n    {_quoted(row)},\n    {_quoted(tail)},\n"
         f"    {definition.columns!r},\n)"
     )
+
+
+def _typed_row(definition: build.ManyRows, name: str) -> str:
+    """Rows that are no insert carry their types for PostgreSQL, which takes marks for texts there."""
+    dialect = DIALECTS[name]
+    types = [definition.table.c[column].type.compile(dialect) for column in definition.columns]
+    cells = [f"?::{kind}" if name == "postgresql" else "?" for kind in types]
+    return f"({', '.join(cells)})"
 
 
 def _render_search(search: build.SearchRows, name: str) -> str:

@@ -11,7 +11,7 @@ EXECUTION_INSERT = Bulk(
 )
 EXECUTION_UPDATE = Bulk(
     'WITH changed(id, revision, state, "end", updated, labels, histories, outputs, variables, breakpoints, attempt_number, created_runs, holds_slot, progress) AS (VALUES ',
-    '(?::VARCHAR, ?::INTEGER, ?::VARCHAR, ?::BIGINT, ?::BIGINT, ?::VARCHAR, ?, ?, ?, ?, ?::INTEGER, ?::INTEGER, ?::INTEGER, ?)',
+    '(?::TEXT, ?::INTEGER, ?::TEXT, ?::BIGINT, ?::BIGINT, ?::TEXT, ?::BYTEA, ?::BYTEA, ?::BYTEA, ?::BYTEA, ?::INTEGER, ?::INTEGER, ?::INTEGER, ?::BYTEA)',
     ') UPDATE execution SET revision=changed.revision, state=changed.state, "end"=changed."end", updated=changed.updated, labels=changed.labels, histories=changed.histories, outputs=changed.outputs, variables=changed.variables, breakpoints=changed.breakpoints, attempt_number=changed.attempt_number, created_runs=changed.created_runs, holds_slot=changed.holds_slot, progress=changed.progress FROM changed WHERE execution.id = changed.id',
     ('id', 'revision', 'state', 'end', 'updated', 'labels', 'histories', 'outputs', 'variables', 'breakpoints', 'attempt_number', 'created_runs', 'holds_slot', 'progress'),
 )
@@ -318,7 +318,7 @@ TASK_RUN_ANCESTORS = Statement('WITH RECURSIVE up(id, parent_id, ordinal) AS (SE
 TASK_RUN_DESCENDANTS = Statement('WITH RECURSIVE down(id, ordinal, task_id) AS (SELECT task_run.id AS id, task_run.ordinal AS ordinal, task_run.task_id AS task_id FROM task_run WHERE task_run.execution_id = ?::VARCHAR AND task_run.id IN (??) UNION SELECT task_run.id AS id, task_run.ordinal AS ordinal, task_run.task_id AS task_id FROM task_run, down WHERE task_run.execution_id = ?::VARCHAR AND task_run.parent_id = down.id) SELECT down.ordinal, down.task_id FROM down', ('execution_id', 'ids', 'execution_id'))
 TASK_RUN_REMOVE = Bulk(
     'DELETE FROM task_run WHERE (task_run.execution_id, task_run.ordinal) IN (VALUES ',
-    '(?, ?)',
+    '(?::TEXT, ?::INTEGER)',
     ')',
     ('execution_id', 'ordinal'),
 )
@@ -941,7 +941,7 @@ JOB_INSERT = Bulk(
 )
 JOB_DELETE = Bulk(
     'DELETE FROM job WHERE (job.task_run_id, job.attempt) IN (VALUES ',
-    '(?, ?)',
+    '(?::TEXT, ?::INTEGER)',
     ')',
     ('task_run_id', 'attempt'),
 )
@@ -956,7 +956,7 @@ TIMER_PUT = Bulk(
 )
 TIMER_CLEAR = Bulk(
     'DELETE FROM timer WHERE (timer.execution_id, timer.timer_id) IN (VALUES ',
-    '(?, ?)',
+    '(?::TEXT, ?::TEXT)',
     ')',
     ('execution_id', 'timer_id'),
 )
@@ -978,7 +978,7 @@ LEASE_PUT = Bulk(
 LEASE_RELEASE = Statement('UPDATE lease SET owner=NULL, epoch=(lease.epoch + 1), until=0 WHERE lease.owner = ?::VARCHAR', ('released',))
 LEASE_CHECK = Bulk(
     'SELECT count(*) AS count_1 FROM lease WHERE (lease.partition, lease.epoch) IN (VALUES ',
-    '(?, ?)',
+    '(?::INTEGER, ?::BIGINT)',
     ')',
     ('partition', 'epoch'),
 )

@@ -76,6 +76,7 @@ class ManyRows:
     """A statement whose rows of parameters are any number."""
 
     statement: Executable | Upsert
+    table: Table
     columns: tuple[str, ...]
 
 
@@ -103,14 +104,15 @@ def all_columns(table: Table) -> tuple[str, ...]:
 
 def insert_rows(table: Table) -> ManyRows:
     names = all_columns(table)
-    return ManyRows(Upsert(table, names, None), names)
+    return ManyRows(Upsert(table, names, None), table, names)
 
 
 def put_rows(table: Table, *, without: Sequence[str] = ()) -> ManyRows:
     """Insert, or replace everything but the key and the columns that are left out."""
     names = tuple(name for name in all_columns(table) if name not in without)
     keys = {column.name for column in table.primary_key.columns}
-    return ManyRows(Upsert(table, names, [name for name in names if name not in keys]), names)
+    replaced = [name for name in names if name not in keys]
+    return ManyRows(Upsert(table, names, replaced), table, names)
 
 
 def update_rows(table: Table, key: str, names: Sequence[str]) -> ManyRows:
@@ -126,12 +128,12 @@ def update_rows(table: Table, key: str, names: Sequence[str]) -> ManyRows:
         .values({name: rows.c[name] for name in names})
         .where(table.c[key] == rows.c[key])
     )
-    return ManyRows(statement, columns)
+    return ManyRows(statement, table, columns)
 
 
 def delete_rows(table: Table, *names: str) -> ManyRows:
     """One or two columns: SQLite reads the whole table to find rows by three."""
-    return ManyRows(delete(table).where(is_one_of(table, *names)), names)
+    return ManyRows(delete(table).where(is_one_of(table, *names)), table, names)
 
 
 def is_one_of(table: Table, *names: str) -> ColumnElement[bool]:

@@ -71,6 +71,7 @@ lease_release = (
 )
 lease_check = ManyRows(
     select(func.count()).select_from(lease).where(is_one_of(lease, "partition", "epoch")),
+    lease,
     ("partition", "epoch"),
 )
 
