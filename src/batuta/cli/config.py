@@ -294,9 +294,19 @@ def _database(url: str, problems: list[str]) -> Path | None:
     return Path(url[len(_SQLITE_URL) :].partition("?")[0])
 
 
+_ARTICLES = {"maps": "a list of maps", "texts": "a list of texts", "text": "a text"}
+
+
 def _misplaced(entries: Entries) -> list[str]:
-    """Values where the tree goes on: `kestra: 5`."""
-    return [
+    """Values where the tree goes on (`kestra: 5`), and a tree where a value is expected."""
+    leaves = {key.name: key for key in KEYS if key.kind != "map"}
+    deeper = [
+        f"{leaf}: expected {_ARTICLES.get(key.kind, key.kind)}, found a map ({entry.origin})"
+        for name, entry in entries.items()
+        for leaf, key in leaves.items()
+        if name.startswith(f"{leaf}.")
+    ]
+    return deeper + [
         f"{name}: expected a map of keys, found {_shown(entry.value)} ({entry.origin})"
         for name, entry in entries.items()
         if entry.value not in (None, {})

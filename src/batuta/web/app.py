@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from batuta.operations.errors import OperationError
 from batuta.web.auth import Authenticator
@@ -53,7 +53,7 @@ class Application:
         if scope["type"] != "http":
             await _no_such_protocol(scope, receive, send)
             return
-        request = Request(scope, receive)
+        request = Request(scope, _bounded(receive, self._front.settings.max_request_bytes))
         response = await self._respond(request)
         self._cors.decorate(request, response)
         try:
@@ -117,6 +117,21 @@ class Application:
         limit = self._front.settings.max_request_bytes
         if length.isdigit() and int(length) > limit:
             raise BodyTooLargeError(f"The body is larger than {limit} bytes")
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """The body is counted as it comes: a client need not tell its length."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise BodyTooLargeError(f"The body is larger than {limit} bytes")
+        return message
+
+    return counted
 
 
 def _method(request: Request) -> str:
