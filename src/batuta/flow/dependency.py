@@ -62,5 +62,6 @@ def _conditions(conditions: Any) -> Iterator[dict[str, Any]]:
 
 def _link(relation: str, names: Any) -> Iterator[Link]:
     namespace, flow_id = names.get("namespace"), names.get("flowId")
-    if isinstance(namespace, str) and not is_expression(namespace) and not is_expression(flow_id):
+    known = isinstance(namespace, str) and (flow_id is None or isinstance(flow_id, str))
+    if known and not is_expression(namespace) and not is_expression(flow_id):
         yield Link(relation, namespace, flow_id)
