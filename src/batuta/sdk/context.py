@@ -32,12 +32,22 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
 class TaskLog(Protocol):
     """The task's log. Secrets are masked, levels below the task's `logLevel` dropped."""
 
-    def trace(self, message: str) -> None: ...
-    def debug(self, message: str) -> None: ...
-    def info(self, message: str) -> None: ...
-    def warn(self, message: str) -> None: ...
-    def error(self, message: str) -> None: ...
     def write(self, level: str, message: str, *, at: Instant | None = None) -> None: ...
+
+    def trace(self, message: str) -> None:
+        self.write("TRACE", message)
+
+    def debug(self, message: str) -> None:
+        self.write("DEBUG", message)
+
+    def info(self, message: str) -> None:
+        self.write("INFO", message)
+
+    def warn(self, message: str) -> None:
+        self.write("WARN", message)
+
+    def error(self, message: str) -> None:
+        self.write("ERROR", message)
 
     async def drain(self) -> None:
         """Wait while the log is behind: for tasks that pass on what somebody else writes."""

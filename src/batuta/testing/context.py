@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
 from batuta.expr import Context, LazyVars, render, render_typed, render_value
 from batuta.model.instant import Instant, from_iso
 from batuta.sdk import Registry, RunContext, Task
-from batuta.sdk.context import KeyValue, RunInfo
+from batuta.sdk.context import KeyValue, RunInfo, TaskLog
 from batuta.sdk.rendering import render_definition
 
 _CHUNK = 1 << 16
@@ -34,33 +35,20 @@ INFO = RunInfo(
 )
 
 
-class FakeLog:
+class FakeLog(TaskLog):
     """Keeps entries as level and message."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, str]] = []
         self.masks: list[str] = []
 
-    def trace(self, message: str) -> None:
-        self.write("TRACE", message)
-
-    def debug(self, message: str) -> None:
-        self.write("DEBUG", message)
-
-    def info(self, message: str) -> None:
-        self.write("INFO", message)
-
-    def warn(self, message: str) -> None:
-        self.write("WARN", message)
-
-    def error(self, message: str) -> None:
-        self.write("ERROR", message)
-
+    @override
     def write(self, level: str, message: str, *, at: Instant | None = None) -> None:
         for mask in self.masks:
             message = message.replace(mask, "******")
         self.entries.append((str(level), message))
 
+    @override
     async def drain(self) -> None:
         """Nothing is ever behind."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
+from typing_extensions import override
 
 from batuta.engine.events import TaskFinished
 from batuta.engine.execution import TaskRun
@@ -13,7 +14,7 @@ from batuta.model.instant import Instant
 from batuta.model.label import Label
 from batuta.model.state import State
 from batuta.sdk import Outcome, PluginError, Registry, Task, TaskError
-from batuta.sdk.context import RunInfo
+from batuta.sdk.context import RunInfo, TaskLog
 from batuta.sdk.rendering import render_definition
 from batuta.server.executor.live import Live
 from batuta.server.protocol import LogLine, MetricLine
@@ -42,7 +43,7 @@ class InlineResult(msgspec.Struct, frozen=True):
     metrics: tuple[MetricLine, ...]
 
 
-class InlineLog:
+class InlineLog(TaskLog):
     """`sdk.context.TaskLog` into a list."""
 
     def __init__(self, masks: Masks, *, minimum: str | None, now: Callable[[], Instant]) -> None:
@@ -51,21 +52,7 @@ class InlineLog:
         self._now = now
         self.lines: list[LogLine] = []
 
-    def trace(self, message: str) -> None:
-        self.write("TRACE", message)
-
-    def debug(self, message: str) -> None:
-        self.write("DEBUG", message)
-
-    def info(self, message: str) -> None:
-        self.write("INFO", message)
-
-    def warn(self, message: str) -> None:
-        self.write("WARN", message)
-
-    def error(self, message: str) -> None:
-        self.write("ERROR", message)
-
+    @override
     def write(self, level: str, message: str, *, at: Instant | None = None) -> None:
         if LEVELS.get(level, LEVELS["INFO"]) < self._minimum:
             return
@@ -74,6 +61,10 @@ class InlineLog:
         for start in range(0, len(text) or 1, MAX_MESSAGE_CHARS):
             part = text[start : start + MAX_MESSAGE_CHARS]
             self.lines.append(LogLine(at=moment, level=level, message=part))
+
+    @override
+    async def drain(self) -> None:
+        """Nothing is ever behind."""
 
 
 class InlineContext:

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
+from typing_extensions import override
 
 from batuta.model.instant import Instant, to_iso
+from batuta.sdk.context import TaskLog
 from batuta.server.protocol import LogLine
 
 MAX_MESSAGE_CHARS = 10_240
@@ -58,7 +60,7 @@ class LogSource(msgspec.Struct, frozen=True, kw_only=True):
     task_run_id: str | None = None
 
 
-class AttemptLog:
+class AttemptLog(TaskLog):
     """`sdk.context.TaskLog`. May be written to by any thread; lines reach `send` in batches on the event loop."""
 
     def __init__(
@@ -80,21 +82,7 @@ class AttemptLog:
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
 
-    def trace(self, message: str) -> None:
-        self.write("TRACE", message)
-
-    def debug(self, message: str) -> None:
-        self.write("DEBUG", message)
-
-    def info(self, message: str) -> None:
-        self.write("INFO", message)
-
-    def warn(self, message: str) -> None:
-        self.write("WARN", message)
-
-    def error(self, message: str) -> None:
-        self.write("ERROR", message)
-
+    @override
     def write(self, level: str, message: str, *, at: Instant | None = None) -> None:
         if LEVELS.get(level, LEVELS["INFO"]) < self._minimum:
             return
@@ -123,6 +111,7 @@ class AttemptLog:
         if lines:
             self._send(lines)
 
+    @override
     async def drain(self) -> None:
         """Wait while the log is behind; on the event loop only."""
         self.flush()
