@@ -15,12 +15,11 @@ class Statement(msgspec.Struct, frozen=True):
     text: str
     parameters: tuple[str, ...] = ()
 
-    def bind(self, **values: Any) -> tuple[Any, ...]:
-        """The values in the order of the marks. Raises `KeyError` for one that is missing."""
-        return tuple([values[name] for name in self.parameters])
-
     def spread(self, **values: Any) -> tuple[str, list[Any]]:
-        """Text and values where some parameters are lists: `??` becomes as many marks as the list has values."""
+        """The text, and the values in the order of its marks; `??` becomes as many marks as its list has values.
+
+        Raises `KeyError` for a value that is missing.
+        """
         text = self.text
         bound: list[Any] = []
         for name in self.parameters:

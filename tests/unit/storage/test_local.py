@@ -1,5 +1,6 @@
 """What is particular to files on disk."""
 
+import errno
 import os
 
 import pytest
@@ -66,6 +67,37 @@ async def test_replaced_files_keep_what_readers_hold(tmp_path):
         await storage.put("main", "kestra:///x", b"new")
         assert reader.read() == b"old"
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+async def test_a_file_of_another_file_system_is_copied(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise OSError(errno.EXDEV, "cross-device link", str(self))
+
+    storage = LocalStorage(tmp_path / "root")
+    source = tmp_path / "source"
+    source.write_text("content")
+    publish = storage._publish
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.replace", refuse)
+        temporary = storage._write_now(source, move=True)
+    assert temporary.read_text() == "content"
+    assert not source.exists()
+    publish(temporary, tmp_path / "root/target", metadata=None)
+    assert (tmp_path / "root/target").read_text() == "content"
+
+
+async def test_a_source_that_cannot_be_read_leaves_no_rests(tmp_path):
+    storage = LocalStorage(tmp_path / "root")
+    with pytest.raises(FileNotFoundError):
+        await storage.put("main", "kestra:///x", tmp_path / "missing")
+    assert list((tmp_path / "root/.tmp").iterdir()) == []
+    assert not await storage.exists("main", "kestra:///x")
+
+
+async def test_the_root_of_a_new_tenant_is_empty(tmp_path):
+    storage = LocalStorage(tmp_path / "root")
+    assert await storage.entries("new", "kestra:///") == []
+    assert (await storage.attributes("new", "kestra:///")).name == ""
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -187,6 +187,49 @@ async def test_closing_writes_what_was_asked_for(tmp_path):
     await store.close()
 
 
+async def test_a_full_disk_is_reported_to_every_caller_and_can_be_left_behind(tmp_path):
+    store = await SqliteStore.open(tmp_path / "batuta.db")
+    await store.commit(starts(execution("a")))
+    connection = store._database._writer._connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+    big = "x" * 100_000
+    results = await asyncio.gather(
+        *(store.commit(starts(execution(f"e{n}", inputs={"x": big}))) for n in range(3)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [StoreUnavailableError] * 3
+    assert "the disk is full" in str(results[0])
+    connection.execute("PRAGMA max_page_count = 1000000").fetchall()
+    await store.commit(starts(execution("e0")))
+    assert (await store.executions.search(Query())).total == 2
+    await store.close()
+
+
+async def test_a_listener_that_fails_hurts_nobody(tmp_path):
+    store = await SqliteStore.open(tmp_path / "batuta.db")
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    heard = []
+    store.changes(lambda _: 1 / 0)
+    store.changes(heard.append)
+    await store.commit(starts(execution("a")))
+    assert len(heard) == 1
+    assert [type(context["exception"]) for context in reported] == [ZeroDivisionError]
+    await store.close()
+
+
+async def test_a_long_run_is_put_into_the_one_file_between_commits(tmp_path, monkeypatch):
+    monkeypatch.setattr("batuta.store.sqlite.writer.CHECKPOINT_IDLE", 50)
+    path = tmp_path / "batuta.db"
+    store = await SqliteStore.open(path)
+    empty = path.stat().st_size
+    for number in range(60):
+        await store.commit(starts(execution(f"e{number}")))
+    assert path.stat().st_size > empty
+    await store.close()
+
+
 async def test_many_rows_fit_into_one_turn(tmp_path):
     store = await SqliteStore.open(tmp_path / "batuta.db")
     await store.commit(Turn(logs=[log(f"line {n}", at=n) for n in range(1234)]))

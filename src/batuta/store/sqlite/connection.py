@@ -52,7 +52,14 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     if writes:
-        connection.execute("PRAGMA journal_mode = WAL")
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            connection.close()
+            raise StoreUnavailableError(
+                "the file system has no shared memory for SQLite's write-ahead log:"
+                " choose a folder on a local disk",
+                location=str(path),
+            )
         connection.execute("PRAGMA synchronous = FULL")
         # The writer makes checkpoints itself, between commits.
         connection.execute("PRAGMA wal_autocheckpoint = 0")

@@ -9,6 +9,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -136,6 +137,8 @@ class Writer:
             try:
                 call.result = _perform(call.work, transaction)
             except Exception as error:  # it is the caller's, and goes there
+                if not self._connection.in_transaction:
+                    raise  # a full disk and the like: SQLite has rolled back everything
                 call.error = _explain(error, self._path)
                 self._connection.execute("ROLLBACK TO caller")
             else:
@@ -161,8 +164,10 @@ class Writer:
         if self._dirty < CHECKPOINT_IDLE:
             return
         if self._calls.empty() or self._dirty >= CHECKPOINT_BUSY:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._dirty = 0
+            # What was committed stays in the log where a checkpoint fails; the next one tries again.
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _perform(work: Turn | Write[Any], transaction: Transaction) -> Any:
