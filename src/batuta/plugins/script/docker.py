@@ -6,7 +6,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from batuta.plugins.script.runner import CommandRunner, Ended, Invocation
-from batuta.sdk import Property, RunContext
+from batuta.sdk import Property, RunContext, TaskError
 from batuta.sdk.definition import Definition, DurationText
 
 
@@ -172,8 +172,12 @@ class Docker(CommandRunner, ContainerOptions, type="io.kestra.plugin.scripts.run
 
     @override
     async def execute(self, invocation: Invocation, ctx: RunContext) -> Ended:
-        from batuta.plugins.script.docker_run import run_container  # an extra: aiodocker
-
+        try:
+            from batuta.plugins.script.docker_run import run_container
+        except ModuleNotFoundError as error:
+            raise TaskError(
+                f"The Docker runner needs the extra `docker` (pip install 'batuta[docker]'): {error}"
+            ) from error
         return await run_container(self, invocation, ctx)
 
 

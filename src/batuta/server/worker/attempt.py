@@ -12,6 +12,7 @@ from batuta.model.state import State
 from batuta.server.protocol import Job, JobFinished
 from batuta.server.worker.context import Frame, JobContext
 from batuta.server.worker.directory import Directory
+from batuta.server.worker.gateway import text_of
 from batuta.server.worker.log import LogFile
 from batuta.server.worker.task import CANCEL_SECONDS, Result, failed, run_task
 from batuta.server.worker.workdir import Workdir
@@ -88,11 +89,19 @@ class Attempt:
         )
         return await self._directory.run()
 
+    async def _stored_log(self, ctx: JobContext) -> str | None:
+        kept, ctx.log_file = ctx.log_file, None
+        if kept is None:
+            return None
+        ctx.log.flush(kept.add)
+        try:
+            return await ctx.files.put(kept.content(), suffix=".log")
+        except (OSError, ValueError) as error:
+            ctx.log.error(f"The log file cannot be stored: {text_of(error)}")
+            return None
+
     async def _finish(self, ctx: JobContext, result: Result, *, started: Instant) -> JobFinished:
-        log_file = None
-        if ctx.log_file is not None:
-            ctx.log.flush()
-            log_file = await ctx.files.put(ctx.log_file.content(), suffix=".log")
+        log_file = await self._stored_log(ctx)
         metrics = []
         for each in self._contexts:
             each.log.flush()

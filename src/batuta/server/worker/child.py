@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -44,6 +45,8 @@ from batuta.server.worker.orphan import MARK, kill_children, mark_of
 from batuta.server.worker.workplace import Workplace
 from batuta.storage.local import LocalStorage
 
+_THREADS = 64
+"""Templates that wait for look-ups, and blocking calls of tasks; made when they are needed."""
 _EXIT_SECONDS = 5.0
 """After the server is gone: how long tasks may take to end before the process is torn down."""
 
@@ -126,6 +129,11 @@ class Worker:
         """By the reading thread."""
         if self._gateway is not None:
             self._gateway.answered(answer)
+
+    def disconnected(self) -> None:
+        """By the reading thread: whoever waits for an answer of the server is told."""
+        if self._gateway is not None:
+            self._gateway.abandon()
 
     def handle(self, message: ToWorker) -> None:
         match message:
@@ -221,6 +229,7 @@ def _broken(job: Job, place: Workplace, error: Exception) -> JobFinished:
 async def serve(connection: socket.socket) -> None:
     """Until the server says so or is gone."""
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="task"))
     channel = Channel(connection, loop)
     ended = threading.Event()
     mark = os.environ.get(MARK)
@@ -255,6 +264,7 @@ def _read(
     try:
         channel.read(receive)
     finally:
+        worker.disconnected()
         if not ended.is_set():
             loop.call_soon_threadsafe(worker.abort)
             if not ended.wait(_EXIT_SECONDS):

@@ -102,14 +102,14 @@ class AttemptLog(TaskLog):
             self._scheduled = True
             self._loop.call_soon_threadsafe(self.flush)
 
-    def flush(self) -> None:
-        """Hand over what is pending; on the event loop only."""
+    def flush(self, send: Callable[[Sequence[LogLine]], None] | None = None) -> None:
+        """Hand over what is pending, to `send` instead of the usual place; on the event loop only."""
         self._scheduled = False
         lines = []
         while self._pending:
             lines.append(self._pending.popleft())
         if lines:
-            self._send(lines)
+            (send or self._send)(lines)
 
     @override
     async def drain(self) -> None:

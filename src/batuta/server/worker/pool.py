@@ -59,8 +59,8 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How long running jobs may go on when the pool is closed."""
     liveness: Micros = 45 * SECOND
     """Silence after which a process with jobs counts as dead and is killed."""
-    hidden: tuple[str, ...] = ("SECRET_", "KESTRA_CONFIGURATION")
-    """Prefixes of environment variables that tasks must not see."""
+    hidden: tuple[str, ...] = ("SECRET_", "KESTRA_", "DATASOURCES_")
+    """Prefixes of environment variables that tasks must not see: secrets, and the configuration of the server."""
 
 
 class WorkerEvents(Protocol):
@@ -119,12 +119,12 @@ class WorkerPool:
         return None if self._process is None else self._process.pid
 
     def submit(self, job: Job) -> None:
-        """Run it as soon as there is room. Returns at once."""
+        """Run it as soon as there is room. Returns at once; a job that is here already is not taken twice."""
         if self._is_closed:
             self._events.lost(job)
-            return
-        self._waiting.append(job)
-        self._pump()
+        elif job.id not in self._running and all(job.id != other.id for other in self._waiting):
+            self._waiting.append(job)
+            self._pump()
 
     def warm(self) -> None:
         """Have a process ready for jobs that are about to come."""

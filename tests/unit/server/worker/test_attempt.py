@@ -363,3 +363,16 @@ async def test_vars_are_rendered_when_they_are_read(bench: Bench) -> None:
     )
     assert finished.outputs is not None
     assert finished.outputs["someText"] == "{{ vars.one }}!"
+
+
+async def test_a_log_file_that_cannot_be_stored_is_an_error_in_the_log(bench: Bench) -> None:
+    async def body(ctx: RunContext) -> None:
+        folder = bench.place.storage.local_path("main", "kestra:///company/team/flow")
+        assert folder is not None
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_text("in the way")
+
+    finished = await run(bench, body, spec={"logToFile": True})
+    assert finished.state is State.SUCCESS
+    assert finished.log_file is None
+    assert bench.gateway.messages("ERROR")[0].startswith("The log file cannot be stored")

@@ -362,3 +362,27 @@ async def test_a_process_that_cannot_start_fails_the_jobs_with_the_reason(
     assert finished.state is State.FAILED
     assert str(finished.error).startswith("The worker process cannot be started: [Errno 2]")
     assert events.gone == []
+
+
+async def test_tasks_do_not_see_secrets_and_configuration_of_the_server(
+    tmp_path: Path, events: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SECRET_TOKEN", "KESTRA_CONFIGURATION", "DATASOURCES_PG_PASSWORD", "MY_VARIABLE"):
+        monkeypatch.setenv(name, "seen")
+    pool = WorkerPool(options(tmp_path), events=events, clock=SystemClock())
+    try:
+        job = shell("env | grep =seen || true", "echo $BATUTA_ATTEMPT")
+        pool.submit(job)
+        await events.result(job)
+        assert events.messages() == ["MY_VARIABLE=seen", job.id]
+    finally:
+        await pool.close()
+
+
+async def test_a_job_is_not_taken_twice(pool: WorkerPool, events: Recorder) -> None:
+    job, last = shell("echo once"), shell("echo last")
+    for each in (job, job, last):
+        pool.submit(each)
+    await events.result(last)
+    assert sorted(events.messages()) == ["last", "once"]
+    assert events.begun.count(job.id) == 1
