@@ -51,8 +51,10 @@ class Checker:
         self._depth = 0
         self.found: list[Found] = []
 
-    def plugin(self, value: Any, path: Path, kind: str | None) -> Any:
-        """A task, trigger, condition, … chosen by its `type`."""
+    def plugin(
+        self, value: Any, path: Path, kind: str | None, *, types: tuple[str, ...] | None = None
+    ) -> Any:
+        """A task, trigger, condition, … chosen by its `type`, which must be of the kind and among `types`."""
         if not isinstance(value, Mapping):
             word = kind or "plugin"
             self._problems.error(
@@ -69,6 +71,14 @@ class Checker:
             )
             return None
         canonical = self._registry.canonical(type_name)
+        if types is not None and canonical not in types:
+            self._problems.error(
+                "unknown-type",
+                f"Invalid type: {type_name}: it does not fit here",
+                (*path, "type"),
+                suggestion=nearest(type_name, types) or f"one of {', '.join(types)}",
+            )
+            return None
         if canonical != type_name:
             self._problems.info("alias", f"{type_name} is replaced by {canonical}", (*path, "type"))
         if facts.deprecated:
@@ -138,7 +148,7 @@ class Checker:
             self._dynamic(value, facts, path)
             return value
         if facts.plugin_kind is not None or facts.types is not None:
-            return self.plugin(value, path, facts.plugin_kind)
+            return self.plugin(value, path, facts.plugin_kind, types=facts.types)
         if facts.ref is not None:
             facts = _referred(facts, scope)
         if facts.any_of is not None:

@@ -54,6 +54,8 @@ def check_value(declared: Input, value: Any, *, choices: list[str] | None) -> No
         _check_period(kind, value, declared)
     elif kind in {InputType.SELECT, InputType.ENUM, InputType.MULTISELECT}:
         _check_choices(declared, value, choices)
+    elif kind is InputType.FILE:
+        _check_extension(declared, value)
 
 
 def encrypted(value: str, encrypt: Encrypt | None) -> str:
@@ -279,3 +281,14 @@ def _check_choices(declared: Input, value: Any, choices: list[str] | None) -> No
     given = value if isinstance(value, list) else [value]
     if any(_text(each) not in choices for each in given):
         raise ValueProblem(f"it must match the values `[{', '.join(choices)}]`")
+
+
+def _check_extension(declared: Input, uri: str) -> None:
+    allowed = declared.allowed_file_extensions
+    if not allowed:
+        return
+    # Uploads are stored with the extension of the declaration behind the name of the file (01 §2.6).
+    name = uri.lower().removesuffix((declared.extension or ".upl").lower())
+    endings = tuple(f".{each.lower().removeprefix('.')}" for each in allowed)
+    if not name.endswith(endings) and not uri.lower().endswith(endings):
+        raise ValueProblem(f"it must be a file with one of the extensions `[{', '.join(endings)}]`")

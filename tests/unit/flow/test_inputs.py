@@ -78,6 +78,12 @@ REFUSED = [
     ({"type": "DATETIME"}, "2025-01-01", "Expected `DATETIME` but received `2025-01-01`"),
     ({"type": "EMAIL"}, "nobody", "The input must be a valid email"),
     ({"type": "SECRET"}, "s", "encryption is not configured"),
+    (
+        {"type": "FILE", "allowedFileExtensions": [".csv"]},
+        "kestra:///a/b.txt",
+        "extensions `[.csv]`",
+    ),
+    ({"type": "FILE"}, "b.txt", "expected an uploaded file or a URI"),
 ]
 
 
