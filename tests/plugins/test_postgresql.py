@@ -288,6 +288,9 @@ async def test_batch(db: Database) -> None:
         columns=["amount", "id"],
     )
     assert (output.row_count, output.updated_count) == (5, 2)
+    sql = "insert into t (id) values (?) on conflict (id) do nothing"
+    ids = await db.ctx.files.put(b"[4]\n[5]\n")
+    assert (await db.run("Batch", **{"from": ids}, sql=sql)).updated_count == 1
     lists = await db.ctx.files.put(b'[10]\n["11", 2]\n')
     assert (
         await db.run("Batch", **{"from": lists}, sql="insert into t (id, amount) values (?, ?)")

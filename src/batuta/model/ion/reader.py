@@ -76,6 +76,14 @@ def read_values(text: str | bytes) -> Iterator[Any]:
 
 def read_one(text: str | bytes) -> Any:
     """The single value of a text. Raises `IonError` for none or several."""
+    try:
+        content = text if isinstance(text, str) else text.decode()
+        parser = _Parser(content)
+        value, end = parser.top(parser.skip(0))
+        if value is not parser and parser.skip(end) == len(content):
+            return value
+    except (_IncompleteError, _WrongError, UnicodeDecodeError):  # told with its place below
+        pass
     values = list(read_values(text))
     if len(values) != 1:
         raise IonError(f"expected one value, found {len(values)}", line=1, column=1)

@@ -13,7 +13,7 @@ from batuta.plugins.jdbc.postgresql.session import prepare_types
 from batuta.plugins.jdbc.postgresql.value import to_database
 from batuta.plugins.jdbc.properties import ZoneProperties
 from batuta.plugins.jdbc.run import hidden
-from batuta.plugins.jdbc.statement import bind_marks
+from batuta.plugins.jdbc.statement import bind_marks, tokens
 from batuta.sdk import Output, PluginError, Property, PropertyError, RunContext, Task, TaskError
 
 
@@ -94,13 +94,21 @@ class Batch(
         statement = await opened.prepare(text)
         types = [parameter.name for parameter in statement.get_parameters()]
         rows = updated = chunks = 0
+        counted = _counts_itself(text)
         async for chunk in _chunks(self.from_, self.chunk, ctx):
+            values = [
+                _bound(row, columns, types=types, number=rows + index)
+                for index, row in enumerate(chunk, 1)
+            ]
+            rows += len(chunk)
             async with opened.transaction():
-                for row in chunk:
-                    rows += 1
-                    values = _bound(row, columns, types=types, number=rows)
-                    await statement.fetch(*values)
-                    updated += _affected(statement.get_statusmsg())
+                if counted:
+                    await opened.executemany(text, values)
+                    updated += len(chunk)
+                else:
+                    for each in values:
+                        await statement.fetch(*each)
+                        updated += _affected(statement.get_statusmsg())
             chunks += 1
         return BatchOutput(row_count=rows, updated_count=updated), chunks
 
@@ -172,6 +180,12 @@ def _bound(
         except ValueError as error:
             raise TaskError(f"row {number}, parameter {index}: {error}") from error
     return bound
+
+
+def _counts_itself(sql: str) -> bool:
+    """Whether every row changes exactly one: a plain INSERT, which the driver can send in one go."""
+    words = [text.upper() for kind, text in tokens(sql) if kind == "word"]
+    return words[:1] == ["INSERT"] and not {"CONFLICT", "SELECT", "RETURNING"} & set(words)
 
 
 def _affected(status: str) -> int:
