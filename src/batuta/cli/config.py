@@ -155,6 +155,16 @@ KEYS = (
         "restart_strategy",
     ),
     Key(
+        "kestra.tasks.scripts.docker.volume-enabled",
+        "boolean",
+        "Whether Docker tasks may mount folders of this machine; off.",
+    ),
+    Key(
+        "kestra.http.block-private-addresses",
+        "boolean",
+        "Whether HTTP tasks may not reach private addresses; off.",
+    ),
+    Key(
         "batuta.worker.threads",
         "integer",
         "Tasks at once; 0 means eight for each processor.",
@@ -234,7 +244,9 @@ def _build(
         fields["cors_origins"] = origins or ("*",)
     fields.update(_account(values))
     fields["plugin_settings"] = {
-        name: entry.value for name, entry in entries.items() if not name.startswith(_CREDENTIALS)
+        name: values.get(name, entry.value)
+        for name, entry in entries.items()
+        if not name.startswith(_CREDENTIALS)
     }
     store = _store(values, entries, problems)
     database = values.get("datasources.sqlite.url")
