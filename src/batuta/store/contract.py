@@ -84,6 +84,7 @@ class Queues(Protocol):
     ) -> Mapping[int, int]:
         """Take every partition that is free or whose lease ran out; all that `owner` holds now, with epochs.
 
+        `owner` is another one after each start of a process, or two processes could hold one epoch.
         A partition that changes hands gets the next epoch. Own leases are renewed.
         """
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from batuta.model.ids import ExecutionId
+from batuta.model.instant import Instant
 from batuta.store import migration
 from batuta.store.errors import ConflictError, StoreUnavailableError
 from batuta.store.query import Query
@@ -181,7 +182,7 @@ async def test_closing_writes_what_was_asked_for(tmp_path):
     await asyncio.sleep(0)
     await store.close()
     await asyncio.gather(*commits)
-    assert [file.name for file in tmp_path.iterdir()] == ["batuta.db"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["batuta.db", "batuta.db.lock"]
     store = await SqliteStore.open(path)
     assert (await store.executions.search(Query())).total == 50
     await store.close()
@@ -237,6 +238,31 @@ async def test_many_rows_fit_into_one_turn(tmp_path):
     assert [row.message for row in page.rows] == [f"line {n}" for n in range(1234)]
     assert page.total == 1234
     await store.close()
+
+
+async def test_leases_of_the_dead_are_free_at_once(tmp_path):
+    path = tmp_path / "batuta.db"
+    store = await SqliteStore.open(path)
+    before = await store.queues.acquire_partitions("dead", now=Instant(0), ttl=10**9)
+    await store.close()  # without giving them back, as a killed process
+    store = await SqliteStore.open(path)
+    after = await store.queues.acquire_partitions("alive", now=Instant(1), ttl=10)
+    assert after.keys() == before.keys()
+    assert all(after[part] > before[part] for part in before)
+    await store.close()
+
+
+async def test_leases_of_the_living_are_kept(tmp_path):
+    path = tmp_path / "batuta.db"
+    first = await SqliteStore.open(path)
+    held = await first.queues.acquire_partitions("first", now=Instant(0), ttl=10**9)
+    second = await SqliteStore.open(path)
+    assert await second.queues.acquire_partitions("second", now=Instant(1), ttl=10) == {}
+    await second.close()
+    third = await SqliteStore.open(path)
+    await third.close()
+    assert await first.queues.acquire_partitions("first", now=Instant(2), ttl=10) == held
+    await first.close()
 
 
 _KILLED = """

@@ -976,6 +976,7 @@ LEASE_PUT = Bulk(
     ('partition', 'owner', 'epoch', 'until'),
 )
 LEASE_RELEASE = Statement('UPDATE lease SET owner=NULL, epoch=(lease.epoch + 1), until=0 WHERE lease.owner = ?', ('released',))
+LEASE_FORGET = Statement('UPDATE lease SET owner=NULL, epoch=(lease.epoch + 1), until=0', ())
 LEASE_CHECK = Bulk(
     'SELECT count(*) AS count_1 FROM lease WHERE (lease.partition, lease.epoch) IN (VALUES ',
     '(?, ?)',

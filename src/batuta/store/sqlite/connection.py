@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from batuta.store._generated import sqlite as sql
 from batuta.store.errors import QueryError, StoreUnavailableError
 from batuta.store.migration import load, pending
 from batuta.store.query import matches
+from batuta.store.sqlite.presence import Presence
 
 MIN_VERSION = (3, 35)
 BUSY_MILLISECONDS = 10_000
@@ -19,26 +21,38 @@ _MIGRATIONS = (
 )
 
 
-def prepare(path: Path) -> None:
-    """Make the file or bring it up to date. Raises `StoreUnavailableError`."""
+def prepare(path: Path) -> Presence:
+    """Make the file or bring it up to date. Raises `StoreUnavailableError`.
+
+    Leases of a process that was killed are given up when nobody else has the file open.
+    """
+    _check_version(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the folder cannot be made: {error.strerror}", location=str(path.parent)
+        ) from None
+    presence = Presence.enter(path)
+    try:
+        with explained(path), closing(connect(path, writes=True)) as connection:
+            _migrate(connection, path)
+            if presence.alone:
+                connection.execute(sql.LEASE_FORGET.text)
+            presence.share()
+    except BaseException:
+        presence.leave()
+        raise
+    return presence
+
+
+def _check_version(path: Path) -> None:
     if sqlite3.sqlite_version_info < MIN_VERSION:
         wanted = ".".join(map(str, MIN_VERSION))
         raise StoreUnavailableError(
             f"needs SQLite {wanted} or later, Python is linked with {sqlite3.sqlite_version}",
             location=str(path),
         )
-    with explained(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnavailableError(
-                f"the folder cannot be made: {error.strerror}", location=str(path.parent)
-            ) from None
-        connection = connect(path, writes=True)
-        try:
-            _migrate(connection, path)
-        finally:
-            connection.close()
 
 
 def connect(path: Path, *, writes: bool) -> sqlite3.Connection:

@@ -12,6 +12,7 @@ from batuta.store.sqlite.executions import SqliteExecutions
 from batuta.store.sqlite.flows import SqliteFlows
 from batuta.store.sqlite.journal import SqliteJournal
 from batuta.store.sqlite.kv import SqliteKeyValues
+from batuta.store.sqlite.presence import Presence
 from batuta.store.sqlite.queues import SqliteQueues
 from batuta.store.sqlite.settings import SqliteSettings
 from batuta.store.sqlite.triggers import SqliteTriggers
@@ -20,8 +21,9 @@ from batuta.store.sqlite.triggers import SqliteTriggers
 class SqliteStore:
     """Made by `open`; belongs to the event loop that opened it."""
 
-    def __init__(self, database: Database, listeners: Listeners) -> None:
+    def __init__(self, database: Database, listeners: Listeners, presence: Presence) -> None:
         self._database = database
+        self._presence = presence
         self._listeners = listeners
         self.executions = SqliteExecutions(database)
         self.queues = SqliteQueues(database)
@@ -38,9 +40,14 @@ class SqliteStore:
         Raises `StoreUnavailableError` for a folder or file that cannot be written, a file that is damaged, of another
         program or of a newer version.
         """
-        await asyncio.to_thread(prepare, path)
+        presence = await asyncio.to_thread(prepare, path)
         listeners = Listeners()
-        return cls(Database(path, listeners), listeners)
+        try:
+            database = Database(path, listeners)
+        except BaseException:
+            presence.leave()
+            raise
+        return cls(database, listeners, presence)
 
     async def commit(self, turn: Turn) -> None:
         await self._database.commit(turn)
@@ -50,3 +57,4 @@ class SqliteStore:
 
     async def close(self) -> None:
         await self._database.close()
+        self._presence.leave()

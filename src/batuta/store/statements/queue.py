@@ -69,6 +69,7 @@ lease_release = (
     .values(owner=None, until=0, epoch=lease.c.epoch + 1)
     .where(lease.c.owner == bindparam("released"))
 )
+lease_forget = update(lease).values(owner=None, until=0, epoch=lease.c.epoch + 1)
 lease_check = ManyRows(
     select(func.count()).select_from(lease).where(is_one_of(lease, "partition", "epoch")),
     lease,
