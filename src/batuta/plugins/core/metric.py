@@ -1,6 +1,6 @@
 """`core.metric.Publish`."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from typing_extensions import override
@@ -18,7 +18,7 @@ class Metric(Variant):
 
     VARIANTS: ClassVar = dict.fromkeys(("counter", "timer", "gauge"), _FIELDS)
 
-    type: str = Field(description="`counter`, `timer` or `gauge`.")
+    type: Literal["counter", "timer", "gauge"] = Field(description="`counter`, `timer` or `gauge`.")
     name: Property[str] = Field(description="The metric's name.")
     value: Property[str] = Field(description="A number; of a timer a duration.")
     description: Property[str] | None = Field(default=None, description="What the metric says.")
@@ -64,5 +64,3 @@ def _publish(metric: Metric, ctx: RunContext) -> None:
             ctx.metrics.gauge(metric.name, float(metric.value), metric.tags)
         case "timer":
             ctx.metrics.timer(metric.name, read_duration(metric.value) / SECOND, metric.tags)
-        case other:
-            raise ValueError(f"`{other}` is no kind of metric: counter, timer or gauge")

@@ -200,6 +200,12 @@ async def test_basic_authentication_is_sent_at_once(
     assert server.seen == ["GET /secret"]
 
 
+async def test_other_kinds_of_authentication_are_refused(ctx: FakeRunContext, server: Any) -> None:
+    with pytest.raises(PropertyError, match=r"options\.auth\.type"):
+        await request(ctx, server.url + "/echo", options={"auth": {"type": "DIGEST"}})
+    assert server.seen == []
+
+
 async def test_bearer_token_is_sent_and_masked(ctx: FakeRunContext, server: Any) -> None:
     options = {
         "auth": {"type": "BEARER", "token": "t0ken"},

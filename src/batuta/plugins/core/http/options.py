@@ -1,7 +1,7 @@
 """Documented properties of HTTP requests (05 §10.1, §10.2), and the one meaning of new and deprecated names."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -79,7 +79,7 @@ class AuthOptions(Variant):
         "BEARER": {"type": True, "token": False},
     }
 
-    type: str = Field(description="`BASIC` or `BEARER`.")
+    type: Literal["BASIC", "BEARER"] = Field(description="`BASIC` or `BEARER`.")
     username: Property[str] | None = Field(default=None, description="User of BASIC.")
     password: Property[str] | None = Field(default=None, description="Password of BASIC.")
     token: Property[str] | None = Field(default=None, description="Token of BEARER.")
