@@ -43,6 +43,8 @@ from batuta.server.worker.process import WorkerProcess
 _MAX_FAILED_STARTS = 3
 _JOBS_PER_PROCESSOR = 8
 """01 §10: as many worker threads for each processor."""
+_START_SECONDS = 60.0
+"""Silence allowed to a process that is starting."""
 _KILL_SECONDS = 5.0
 """Beyond the grace, for a worker that was told to leave."""
 
@@ -99,6 +101,8 @@ class WorkerPool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._heard = 0.0
+        self._is_reading = True
+        """False while this side works on a message: then silence says nothing of the worker."""
         self._failed_starts = 0
         self._was_ready = False
         self._is_closed = False
@@ -210,14 +214,19 @@ class WorkerPool:
         liveness = self._options.liveness / SECOND
         while True:
             await asyncio.sleep(liveness / 3)
-            if not self._running:
+            if not self._running or not self._is_reading:
                 self._heard = self._clock.monotonic()
-            elif self._clock.monotonic() - self._heard > liveness:
-                log.error("worker.silent", pid=process.pid, seconds=liveness)
+            elif self._clock.monotonic() - self._heard > self._patience():
+                log.error("worker.silent", pid=process.pid)
                 process.kill()
                 return
             else:
                 process.send(Ping())
+
+    def _patience(self) -> float:
+        """Seconds of silence that are not yet death."""
+        liveness = self._options.liveness / SECOND
+        return liveness if self._was_ready else max(liveness, _START_SECONDS)
 
     def _gone(self, process: WorkerProcess, code: int | str) -> None:
         self._alive.discard(process)
@@ -250,7 +259,14 @@ class WorkerPool:
             self._end(job, State.FAILED, error=f"The worker process cannot be started: {code}")
 
     async def _receive(self, message: ToServer) -> None:
-        self._heard = self._clock.monotonic()
+        self._is_reading = False
+        try:
+            await self._handle(message)
+        finally:
+            self._is_reading = True
+            self._heard = self._clock.monotonic()
+
+    async def _handle(self, message: ToServer) -> None:
         match message:
             case Ready():
                 self._was_ready = True

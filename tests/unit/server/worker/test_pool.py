@@ -386,3 +386,19 @@ async def test_a_job_is_not_taken_twice(pool: WorkerPool, events: Recorder) -> N
     await events.result(last)
     assert sorted(events.messages()) == ["last", "once"]
     assert events.begun.count(job.id) == 1
+
+
+async def test_a_process_that_does_not_answer_counts_as_dead(
+    tmp_path: Path, events: Recorder
+) -> None:
+    pool = WorkerPool(options(tmp_path, liveness=SECOND), events=events, clock=SystemClock())
+    try:
+        job = shell("echo in", wait_on(tmp_path / "pipe"))
+        pool.submit(job)
+        await events.message("in")
+        assert pool.pid is not None
+        os.kill(pool.pid, signal.SIGSTOP)
+        await events.until(lambda: events.gone)
+        assert events.gone == [job.id]
+    finally:
+        await pool.close()
