@@ -6,7 +6,7 @@ import msgspec
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Counted, not timed, so that the same template ends the same way everywhere."""
 
-    steps: int = 5_000_000
+    steps: int = 2_000_000
     """Turns of loops, calls of macros and items that filters walk over inside them."""
     text_chars: int = 64 * 1024 * 1024
     """Characters of any one text, and of the whole output."""

@@ -17,7 +17,7 @@ from batuta.expr.errors import LimitError
 Value = Any
 """Plain data, one of the types below, or a date-time value of `batuta.expr.temporal`."""
 
-MAX_NODES = 5_000_000
+MAX_NODES = 1_000_000
 """Values that one walk over a collection may meet."""
 CHARS_PER_NODE = 64
 """So many characters of a text count as one more value."""

@@ -248,7 +248,10 @@ def _function(definition: Definition, bound: Bound, at: At) -> Expression:
         s.meter.spend(1)
         if variadic:
             arguments = (arguments,)
-        return run(code, at, (s, *arguments) if with_state else arguments)
+        result = run(code, at, (s, *arguments) if with_state else arguments)
+        if type(result) is list:
+            s.meter.spend(len(result))
+        return result
 
     return call
 

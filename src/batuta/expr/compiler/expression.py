@@ -314,6 +314,8 @@ def _binary(node: nodes.Binary, scope: Scope) -> Expression:
     special = _SPECIAL.get(node.operator)
     if special is not None:
         return special(left, right, node.at)
+    if node.operator == "..":
+        return _range(left, right, node.at, metered=scope.metered)
     return _placed(_PLAIN[node.operator], left, right, at=node.at)
 
 
@@ -415,11 +417,18 @@ def _undefined_coalesce(left: Expression, right: Expression, _: nodes.At) -> Exp
     return coalesce
 
 
-def _range(left: Expression, right: Expression, at: nodes.At) -> Expression:
+def _range(left: Expression, right: Expression, at: nodes.At, *, metered: bool) -> Expression:
     def build(first: Value, second: Value) -> Value:
         return operators.inclusive_range(first, second, None)
 
-    return _placed(build, left, right, at=at)
+    items = _placed(build, left, right, at=at)
+
+    def counted(s: State) -> Value:
+        result = items(s)
+        s.meter.spend(len(result))
+        return result
+
+    return counted if metered else items
 
 
 _SPECIAL: dict[str, Callable[[Expression, Expression, nodes.At], Expression]] = {
@@ -429,7 +438,6 @@ _SPECIAL: dict[str, Callable[[Expression, Expression, nodes.At], Expression]] = 
     "or": _or,
     "??": _coalesce,
     "???": _undefined_coalesce,
-    "..": _range,
 }
 
 

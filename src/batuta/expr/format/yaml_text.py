@@ -4,16 +4,24 @@ import re
 from collections.abc import Mapping
 
 from batuta.expr.errors import LimitError
-from batuta.expr.format.json_text import json_text, quote
+from batuta.expr.format.json_text import json_text
 from batuta.expr.format.text import java_text
 from batuta.expr.values import MAX_NODES, Value, is_number
 
 _MAX_DEPTH = 100
-_RESERVED = frozenset(["null", "~", "true", "false", "yes", "no", "on", "off", "y", "n"])
-_INDICATORS = frozenset("-?:,[]{}#&*!|>'\"%@`")
-_SPECIAL_INSIDE = re.compile(
-    r": |:$| #|[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]|\t"
+_RESERVED = frozenset(
+    form
+    for word in ("false", "n", "no", "null", "on", "off", "true", "y", "yes")
+    for form in (word, word.capitalize(), word.upper())
 )
+_QUOTED = re.compile(r"[\[\]{},]|:(?:[ \t]|$)|(?:^|[ \t])#")
+"""What the original quotes before it looks closer."""
+_INDICATORS = frozenset("#,[]{}&*!|>'\"%@`")
+_SPECIAL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]| \n")
+_ESCAPES = {
+    "\0": "0", "\a": "a", "\b": "b", "\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r", "\x1b": "e",
+    '"': '"', "\\": "\\", "\x85": "N", "\xa0": "_", "\u2028": "L", "\u2029": "P",
+}  # fmt: skip
 
 
 def yaml_text(value: Value) -> str:
@@ -71,7 +79,7 @@ class _Writer:
                 self._list(item, indent + 2)
             else:
                 self.add(" ")
-                self._scalar(item, indent)
+                self._scalar(item, indent - 1)
 
     def _scalar(self, value: Value, indent: int) -> None:
         self._count(indent)
@@ -81,9 +89,7 @@ class _Writer:
             self.add("[]\n")
         elif not isinstance(value, str):
             self.add(_other(value) + "\n")
-        elif "\n" in value and not _SPECIAL_INSIDE.search(
-            value.replace("\n", "").replace(": ", "").replace(" #", "")
-        ):
+        elif "\n" in value and _may_be_block(value):
             self._block(str(value), indent)
         else:
             self.add(plain_or_quoted(str(value)) + "\n")
@@ -92,9 +98,8 @@ class _Writer:
         """A literal block; the mark after the bar says how many line breaks end it."""
         chomping = "-"
         if text.endswith("\n"):
-            chomping = "+" if text.endswith("\n\n") or text == "\n" else ""
-        hint = "2" if text[:1] in {" ", "\n"} else ""
-        self.add(f"|{hint}{chomping}\n")
+            chomping = "+" if text.endswith("\n\n") else ""
+        self.add(f"|{chomping}\n")
         body = text.removesuffix("\n")
         for line in body.split("\n"):
             self.add((" " * (indent + 2) + line if line else "") + "\n")
@@ -111,17 +116,37 @@ def _other(value: Value) -> str:
     return plain_or_quoted(text[1:-1]) if text.startswith('"') else text
 
 
+def _may_be_block(text: str) -> bool:
+    if text[0] in " \n":
+        return False  # a block would need an indentation mark, which readers misjudge inside lists
+    return not _needs_double(text) and not _SPECIAL.search(text) and not text.endswith(" ")
+
+
+def _needs_double(text: str) -> bool:
+    return text == "" or text[0] == "~" or text in _RESERVED or _QUOTED.search(text) is not None
+
+
 def plain_or_quoted(text: str) -> str:
     """A text without quotes where that reads back as text; numbers stay bare, as in the original."""
-    if text == "" or text.lower() in _RESERVED or text != text.strip(" \t"):
-        return quote(text)
-    if "\n" in text or "\r" in text or _SPECIAL_INSIDE.search(text):
-        return quote(text)
-    first = text[0]
-    if first in _INDICATORS and not (first in "-?:" and len(text) > 1 and text[1] not in " ,[]{}"):
-        return quote(text)
-    if any(mark in text for mark in (", ", "[", "]", "{", "}")) or "," in text:
-        return quote(text)
-    if text.startswith(("---", "...")):
-        return quote(text)
-    return text
+    if _needs_double(text) or _SPECIAL.search(text) or "\n" in text:
+        return _double(text)
+    return text if _is_plain(text) else "'" + text.replace("'", "''") + "'"
+
+
+def _double(text: str) -> str:
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in _ESCAPES:
+        return f"\\{_ESCAPES[char]}"
+    return f"\\x{ord(char):02x}" if char < " " or char == "\x7f" else char
+
+
+def _is_plain(text: str) -> bool:
+    if text != text.strip(" ") or text.startswith(("---", "...")):
+        return False
+    first, following = text[0], text[1:2]
+    if first in "-?:" and following in {"", " "}:
+        return False
+    return first not in _INDICATORS
