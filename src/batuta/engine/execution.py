@@ -131,6 +131,8 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
         return number < self.below or number in self.above
 
     def add(self, number: int) -> "Seen":
+        if number in self:
+            return self
         rest, below = {*self.above, number}, self.below
         while below in rest:
             rest.remove(below)

@@ -80,16 +80,18 @@ def leave_breakpoint(turn: Turn, event: BreakpointResumed) -> None:
 
 def restarted(turn: Turn) -> None:
     """`surgery` has edited the rows: pass the concurrency limit again after a failure, then go on (01 §8.1)."""
-    if turn.state is not State.RESTARTED or turn.course.phase is not Phase.NEW:
+    edited = turn.state in {State.RESTARTED, State.PAUSED} and turn.course.phase is Phase.NEW
+    if not edited:
         return
-    histories = turn.execution.histories
-    failed = len(histories) > 1 and histories[-2].state is State.FAILED
     for run in sorted(turn.runs.values(), key=lambda run: run.ordinal):
         if run.state is State.RESTARTED:
             turn.agenda.append(Enter(run.id))
         elif run.state is State.RUNNING:
             turn.advance(run)
-    if failed:
+    histories = turn.execution.histories
+    if turn.state is State.PAUSED:
+        turn.remember(phase=Phase.RUNNING)  # a Pause waits beside what was edited
+    elif len(histories) > 1 and histories[-2].state is State.FAILED:
         course.admit(turn)
     else:
         course.begin(turn)

@@ -151,7 +151,7 @@ def _rendered(turn: Turn, event: Rendered) -> None:
     if found is None or turn.course.ending is not None:
         return
     kind, node, run = found
-    if purpose.startswith("batch"):
+    if purpose.startswith("batch") and turn.progress(run).batches is not None:
         kind.rendered(turn, node, run, event=event, purpose=purpose)
     elif run.progress is not None and run.progress.waiting == purpose:
         turn.note(run, waiting=None)

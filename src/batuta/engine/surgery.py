@@ -297,6 +297,8 @@ def _rooted(runs: Iterable[TaskRun]) -> list[TaskRun]:
 
 def _remembering(lineage: Lineage, run: TaskRun) -> TaskRun:
     node = lineage.plan.nodes.get(run.task_id)
+    if run.state is State.RESTARTED:
+        return _replace(run, progress=_begins_again(run.progress or Progress()))
     if run.state is not State.RUNNING or node is None or isinstance(node, (Leaf, Subflow)):
         return run
     if isinstance(node, WorkDir) and run.progress is not None and run.progress.attempt:
@@ -304,6 +306,11 @@ def _remembering(lineage: Lineage, run: TaskRun) -> TaskRun:
     old = run.progress or Progress()
     memory = Progress(items=old.items, choice=old.choice, count=old.count, given=old.given)
     return _replace(run, progress=_counted(lineage, run, memory))
+
+
+def _begins_again(old: Progress) -> Progress:
+    """Numbers of attempts are not used twice, and executions that were started are still known."""
+    return Progress(given=old.given, child=old.child, items=old.items, batches=old.batches)
 
 
 def _counted(lineage: Lineage, scope: TaskRun | None, memory: Progress) -> Progress:

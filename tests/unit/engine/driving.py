@@ -136,6 +136,12 @@ class Drive:
     commands: list[c.AnyCommand] = field(default_factory=list)
     header: dict[str, Any] = field(default_factory=dict)
     reload: bool = False
+    answering: bool = True
+    """Whether `Render` is answered."""
+    answering_only: str | None = None
+    """The only value that is answered when it is asked for."""
+    starting: bool = True
+    """Whether `StartChild` is answered."""
 
     def __post_init__(self) -> None:
         self.execution = Execution(
@@ -206,7 +212,7 @@ class Drive:
 
     def _answer(self, command: c.AnyCommand) -> Iterable[e.AnyEvent]:
         match command:
-            case c.Render():
+            case c.Render() if self.answering and self.answering_only in {None, *command.values}:
                 answer = self.render(command)
                 problem = answer if isinstance(answer, str) else None
                 values = {} if isinstance(answer, str) else answer
@@ -219,7 +225,7 @@ class Drive:
                 event = self.slot(self)
                 if event is not None:
                     yield event
-            case c.StartChild(task_run=run, attempt=attempt, index=index):
+            case c.StartChild(task_run=run, attempt=attempt, index=index) if self.starting:
                 name = self.child(command)
                 yield e.ChildStarted(
                     at=self.now,
@@ -247,6 +253,9 @@ class Drive:
             yield e.TaskFinished(
                 at=self.now, task_run_id=run.id, attempt=attempt, state=state, outputs=outputs
             )
+
+    def state_is(self, state: State) -> bool:
+        return self.execution.state is state
 
     # -- what came of it ----------------------------------------------------------------------------------
 

@@ -1,0 +1,163 @@
+"""Every state of an execution × every event: there is an answer, and impossible events mean nothing (09 §5)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from batuta.engine import commands as c
+from batuta.engine import events as e
+from batuta.engine.execution import Execution
+from batuta.engine.plan import Concurrency, Pause, Plan
+from batuta.engine.step import step
+from batuta.model.ids import ExecutionId, TaskRunId
+from batuta.model.instant import Instant
+from batuta.model.state import State
+from tests.unit.engine.driving import Build, Drive, leaf, retry, words
+
+S = State
+AT = Instant(9)
+NOBODY = TaskRunId("nobody")
+
+
+def plan(*tasks: Any, **fields: Any) -> Plan:
+    return Build().plan(*(tasks or (leaf("a", inline=False),)), **fields)
+
+
+def waiting(_run: Any, _attempt: int) -> None:
+    return None
+
+
+def paused() -> Drive:
+    b = Build()
+    return Drive(b.plan(b.control(Pause, "p"))).start()
+
+
+def queued() -> Drive:
+    denied = e.SlotDenied(at=AT, running=1, limit=1, behavior="QUEUE")
+    return Drive(plan(concurrency=Concurrency(limit=1)), slot=lambda _d: denied).start()
+
+
+SITUATIONS: dict[str, Callable[[], Drive]] = {
+    "new": lambda: Drive(plan()),
+    "scheduled": lambda: Drive(plan(), header={"schedule_date": 99}).start(),
+    "queued": queued,
+    "running": lambda: Drive(plan(), work=waiting).start(),
+    "paused": paused,
+    "paused by hand": lambda: Drive(plan(), work=waiting).start().send(e.PauseRequested(at=AT)),
+    "retrying": lambda: Drive(plan(leaf("a", retry=retry())), work=lambda _r, _n: S.FAILED).start(),
+    "breakpoint": lambda: Drive(plan(), header={"breakpoints": (("a", None),)}).start(),
+    "killing": lambda: Drive(plan(), work=waiting).start().send(e.KillRequested(at=AT)),
+    "after": lambda: Drive(plan(leaf("a"), after=[leaf("x", inline=False)]), work=lambda r, _n: None if r.task_id == "x" else S.SUCCESS).start(),
+    "success": lambda: Drive(plan(leaf("a"))).start(),
+    "failed": lambda: Drive(plan(leaf("a")), work=lambda _r, _n: S.FAILED).start(),
+}  # fmt: skip
+
+ASKED: dict[str, e.AnyEvent] = {
+    "kill": e.KillRequested(at=AT),
+    "pause": e.PauseRequested(at=AT),
+    "resume": e.Resumed(at=AT),
+    "force": e.StatusForced(at=AT, state=S.RUNNING),
+    "cancel": e.StatusForced(at=AT, state=S.CANCELLED),
+    "breakpoint": e.BreakpointResumed(at=AT),
+    "restarted": e.Restarted(at=AT),
+}
+
+ANSWERS = {
+    # what is asked: situation → last state; situations that are not named stay as they are
+    "kill": {
+        "new": "KILLED", "scheduled": "KILLED", "queued": "KILLED", "running": "KILLING", "paused": "KILLED", "paused by hand": "KILLING",
+        "retrying": "KILLED", "breakpoint": "KILLED",
+    },
+    "pause": {"running": "PAUSED"},
+    "resume": {"paused": "SUCCESS", "paused by hand": "RUNNING"},
+    "force": {"scheduled": "SUCCESS", "queued": "SUCCESS", "paused": "SUCCESS", "paused by hand": "RUNNING"},
+    "cancel": {"scheduled": "CANCELLED", "queued": "CANCELLED", "after": "CANCELLED", "success": "CANCELLED", "failed": "CANCELLED"},
+    "breakpoint": {"breakpoint": "SUCCESS"},
+    "restarted": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("asked", ASKED)
+def test_what_people_ask_for(asked: str, situation: str) -> None:
+    drive = SITUATIONS[situation]()
+    before = drive.execution
+    drive.send(ASKED[asked])
+    expected = ANSWERS[asked].get(situation)
+    if expected is None:
+        assert drive.execution == before
+    else:
+        assert drive.execution.state.value == expected
+
+
+STALE: list[e.AnyEvent] = [
+    e.TaskStarted(at=AT, task_run_id=NOBODY, attempt=1),
+    e.TaskFinished(at=AT, task_run_id=NOBODY, attempt=1, state=S.SUCCESS),
+    e.AttemptLost(at=AT, task_run_id=NOBODY, attempt=1),
+    e.ChildStarted(at=AT, task_run_id=NOBODY, attempt=1, execution_id=ExecutionId("x")),
+    e.ChildEnded(at=AT, task_run_id=NOBODY, execution_id=ExecutionId("x"), state=S.SUCCESS),
+    e.TimerFired(at=AT, timer_id="retry/nobody/1"),
+    e.TimerFired(at=AT, timer_id="pause/nobody/0"),
+    e.TimerFired(at=AT, timer_id="sla/nothing"),
+    e.TimerFired(at=AT, timer_id="kill"),
+    e.TimerFired(at=AT, timer_id="what"),
+    e.Rendered(at=AT, request_id="nobody/values"),
+    e.Rendered(at=AT, request_id="outputs"),
+    e.Rendered(at=AT, request_id="output/x"),
+    e.Rendered(at=AT, request_id="sla/1"),
+    e.SlotDenied(at=AT, running=1, limit=1, behavior="FAIL"),
+]
+
+
+@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name != "queued"])
+@pytest.mark.parametrize("event", STALE, ids=lambda event: type(event).__name__)
+def test_what_cannot_be_means_nothing(event: e.AnyEvent, situation: str) -> None:
+    drive = SITUATIONS[situation]()
+    if situation == "killing" and event == e.TimerFired(at=AT, timer_id="kill"):
+        return  # that is what the timer is for
+    result = step(drive.plan, drive.execution, event)
+    assert result.execution is drive.execution
+    assert not result.changes
+    assert not result.commands
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_events_about_other_attempts_of_a_known_task_run_mean_nothing(situation: str) -> None:
+    drive = SITUATIONS[situation]()
+    for run_id in drive.rows:
+        others: list[e.AnyEvent] = [
+            e.TaskStarted(at=AT, task_run_id=run_id, attempt=7),
+            e.TaskFinished(at=AT, task_run_id=run_id, attempt=0, state=S.SUCCESS),
+            e.AttemptLost(at=AT, task_run_id=run_id, attempt=7),
+            e.ChildStarted(at=AT, task_run_id=run_id, attempt=7),
+            e.ChildEnded(at=AT, task_run_id=run_id, execution_id=ExecutionId("x"), state=S.SUCCESS),
+            e.TimerFired(at=AT, timer_id=f"retry/{run_id}/7"),
+            e.TimerFired(at=AT, timer_id=f"loop/{run_id}/7"),
+            e.Rendered(at=AT, request_id=f"{run_id}/nothing"),
+            e.Rendered(at=AT, request_id=f"{run_id}/batch3"),
+        ]
+        for event in others:
+            assert step(drive.plan, drive.execution, event).execution is drive.execution
+
+
+def test_created_counts_once() -> None:
+    drive = Drive(plan(), work=waiting).start()
+    result = step(drive.plan, drive.execution, e.Created(at=AT))
+    assert result.execution is drive.execution
+
+
+def test_a_task_run_whose_task_is_gone_is_killed_with_the_execution() -> None:
+    drive = Drive(plan(), work=waiting).start()
+    other = plan(leaf("b"))
+    result = step(other, drive.execution, e.KillRequested(at=AT))
+    assert words(result.execution.histories) == "CREATED RUNNING KILLING KILLED"
+    assert c.End() in result.commands
+
+
+def test_the_input_is_never_changed() -> None:
+    drive = Drive(plan(), work=waiting).start()
+    before: Execution = drive.execution
+    runs = dict(before.runs)
+    step(drive.plan, before, e.KillRequested(at=AT))
+    assert dict(before.runs) == runs
