@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,10 +17,10 @@ KEY = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
 @contextmanager
-def fresh_server() -> Iterator[Server]:
+def fresh_server(environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A server on a folder of its own that is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="batuta-bench-"))
-    server = Server(folder)
+    server = Server(folder, environment=environment)
     try:
         server.start()
         yield server
