@@ -252,8 +252,14 @@ class Checker:
             return value
         items = facts.items
         read = [
-            self.value(item, items, (*path, index), scope=scope) for index, item in enumerate(value)
+            None
+            if item is None and items.type == "string"
+            else self.value(item, items, (*path, index), scope=scope)
+            for index, item in enumerate(value)
         ]
+        if items.type in {"object", None}:
+            # An entry that could not be read keeps its number, for the places of other problems.
+            return [{} if item is None else item for item in read]
         return [item for item in read if item is not None]
 
     def _map(self, value: Any, facts: Facts, path: Path, *, scope: Scope) -> Any:

@@ -24,7 +24,7 @@ def compile_flow(flow: Flow, *, key: FlowKey, revision: int) -> plan.Plan:
         tasks=tasks,
         errors=build.branch(flow.errors),
         finally_=build.branch(flow.finally_),
-        after=build.branch(flow.after_execution),
+        after=(*build.branch(_listening(flow)), *build.branch(flow.after_execution)),
         nodes=build.nodes,
         parents=build.parents,
         concurrency=_concurrency(flow.concurrency),
@@ -32,6 +32,11 @@ def compile_flow(flow: Flow, *, key: FlowKey, revision: int) -> plan.Plan:
         sla=tuple(_sla(each) for each in flow.sla or ()),
         variables=flow.variables or {},
     )
+
+
+def _listening(flow: Flow) -> list[TaskBase]:
+    """Tasks of listeners run before those of afterExecution; listeners with conditions are left out."""
+    return [task for each in flow.listeners or () if not each.conditions for task in each.tasks]
 
 
 def compile_retry(retry: Retry | None, *, own: bool) -> plan.Retry | None:
@@ -107,7 +112,7 @@ class _Builder:
         own = compile_retry(task.retry, own=True)
         return {
             "id": TaskId(task.id),
-            "type": type(task).TYPE or task.type,
+            "type": task.type,
             "run_if": _condition(task.run_if),
             "retry": own if own is not None else self._inherited(),
             "allow_failure": task.allow_failure,
@@ -185,7 +190,7 @@ class _Builder:
         return plan.Leaf(
             **common,
             inline=placement is Placement.INLINE,
-            updates_execution=common["type"] in UPDATES_EXECUTION,
+            updates_execution=type(task).TYPE in UPDATES_EXECUTION,
             placement=placement.value,
             timeout=task.timeout,
             spec=dict(task.spec),

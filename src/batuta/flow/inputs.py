@@ -264,8 +264,8 @@ class _Resolver:
         condition = declared.depends_on.condition if declared.depends_on is not None else None
         if condition is None:
             return True
-        value = self._render(condition, visible)
-        return value is True or value == "true"
+        # The text "true" does not count, as recorded (conformance input-depends-on-string-true).
+        return self._render(condition, visible) is True
 
     def _choices(self, declared: Input, visible: Mapping[str, Any]) -> list[str] | None:
         if declared.expression is None:

@@ -128,6 +128,13 @@ def _illegal(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     )
 
 
+def _named(entry: Any) -> Any:
+    """An input may still have its older `name` instead of an `id` (01 §2.1)."""
+    if isinstance(entry, Mapping) and entry.get("id") is None and entry.get("name") is not None:
+        return {**entry, "id": entry["name"]}
+    return entry
+
+
 class _FlowReader:
     def __init__(self, tree: Tree, registry: Registry, *, strict: bool) -> None:
         self._registry = registry
@@ -178,7 +185,10 @@ class _FlowReader:
             self.problems.deprecated(
                 "`taskDefaults` is ignored; its name is `pluginDefaults`", (_OLD_DEFAULTS,)
             )
-        return {key: value for key, value in source.items() if key not in dropped}
+        kept = {key: value for key, value in source.items() if key not in dropped}
+        if isinstance(kept.get("inputs"), list):
+            kept["inputs"] = [_named(entry) for entry in kept["inputs"]]
+        return kept
 
     def _made(self, plain: dict[str, Any]) -> Flow | None:
         """The validators of the classes themselves; only what was read without errors is made."""

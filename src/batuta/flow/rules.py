@@ -95,7 +95,7 @@ def _unique_ids(subject: Subject, problems: Problems) -> None:
 
 
 def _entries(subject: Subject, section: str) -> list[tuple[Any, Path]]:
-    entries = subject.source.get(section)
+    entries = subject.plain.get(section)
     return [
         (entry.get("id"), (section, index))
         for index, entry in enumerate(entries if isinstance(entries, list) else ())
@@ -215,6 +215,16 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _texts(item, (*path, index))
 
 
+def _listeners(subject: Subject, problems: Problems) -> None:
+    for index, listener in enumerate(subject.plain.get("listeners") or ()):
+        if listener.get("conditions"):
+            problems.warning(
+                "ignored",
+                "a listener with conditions does not run; write its tasks into `afterExecution`, with `runIf`",
+                ("listeners", index, "conditions"),
+            )
+
+
 def _plugin_defaults(subject: Subject, problems: Problems) -> None:
     entries = subject.source.get("pluginDefaults")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -259,5 +269,6 @@ _RULES: tuple[Rule, ...] = (
     _inputs,
     _flow_triggers,
     _dashed_references,
+    _listeners,
     _plugin_defaults,
 )

@@ -191,7 +191,7 @@ def test_waiting_and_calling_tasks_become_their_nodes() -> None:
         node(found, name) for name in ("loop", "pause", "call", "files", "dir")
     )
     assert isinstance(loop, Loop)
-    assert (loop.interval, loop.max_iterations, loop.type) == ("PT1S", 3, f"{FLOW}.LoopUntil")
+    assert (loop.interval, loop.max_iterations, loop.type) == ("PT1S", 3, f"{FLOW}.WaitFor")
     assert isinstance(pause, Pause)
     assert (pause.duration, pause.on_pause) == ("PT1S", "tell")
     assert pause.on_resume[0]["id"] == "reason"
@@ -241,6 +241,11 @@ def test_flow_wide_declarations_are_kept() -> None:
     assert not found.outputs[0].required
     assert (found.sla[0].duration, found.sla[0].labels[0].value) == (60 * SECOND, "true")
     assert found.sla[1].assertion == "{{ true }}"
+
+
+def test_listeners_run_before_the_tasks_of_after_execution() -> None:
+    body = f"listeners: [{{tasks: [{log('heard')[2:]}]}}]\nafterExecution: [{log('end')[2:]}]\n"
+    assert compiled(body + tasks(log())).after == ("heard", "end")
 
 
 def test_a_plan_survives_json() -> None:

@@ -129,6 +129,10 @@ def test_an_input_whose_condition_fails_is_left_out() -> None:
     assert _resolve({"a": "on", "b": "x"}, *declared).values == {"a": "on", "b": "x"}
 
 
+def test_a_condition_must_give_a_boolean() -> None:
+    assert _resolve({"b": "x"}, {"id": "b", "dependsOn": {"condition": "true"}}).values == {}
+
+
 def test_a_condition_that_cannot_be_rendered_disables_and_is_reported() -> None:
     found = _resolve({}, {"id": "b", "dependsOn": {"condition": "{{ nope }}"}})
     assert found.errors == ()

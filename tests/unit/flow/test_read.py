@@ -170,6 +170,12 @@ def test_no_source_raises(source: str) -> None:
     assert all(problem.line is not None for problem in reading.errors)
 
 
+def test_an_input_may_have_its_older_name() -> None:
+    found = flow("inputs: [{name: day, type: DATE}]\n" + tasks(log()))
+    assert found.inputs is not None
+    assert found.inputs[0].id == "day"
+
+
 def test_deprecations_are_told_and_do_no_harm() -> None:
     reading = read(
         """

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import msgspec
 from pydantic import Field
 from typing_extensions import override
 
@@ -53,10 +52,6 @@ class SplitItems(Task, type=f"{TYPE}$ForEachItemSplit"):
         return SplitOutput(splits=await ctx.files.put(listing, suffix=".txt"))
 
 
-class MergeOutput(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    subflow_outputs: str | None = None
-
-
 class MergeOutputs(Task, type=f"{TYPE}$ForEachItemMergeOutputs", placement=Placement.SERVER):
     """Join the outputs of the executions that a ForEachItem has started, in the order of the batches.
 
@@ -70,7 +65,7 @@ class MergeOutputs(Task, type=f"{TYPE}$ForEachItemMergeOutputs", placement=Place
     batches: Property[int] | None = Field(default=None, description="How many there are.")
 
     @override
-    async def run(self, ctx: RunContext) -> MergeOutput:
+    async def run(self, ctx: RunContext) -> dict[str, str] | None:
         found: list[bytes] = []
         for number in range(self.batches or 0 if self.base else 0):
             uri = f"kestra://{self.base}/{number}/outputs.ion"
@@ -78,5 +73,5 @@ class MergeOutputs(Task, type=f"{TYPE}$ForEachItemMergeOutputs", placement=Place
                 content = await ctx.files.read(uri)
                 found.append(content if content.endswith(b"\n") else content + b"\n")
         if not found:
-            return MergeOutput()
-        return MergeOutput(subflow_outputs=await ctx.files.put(b"".join(found), suffix=".ion"))
+            return None
+        return {"subflowOutputs": await ctx.files.put(b"".join(found), suffix=".ion")}
