@@ -27,7 +27,8 @@ def unpack_directory(source: IO[bytes], root: Path) -> None:
 
     def kept(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:
         _, _, name = member.name.partition("/")
-        if not name or not (member.isreg() or member.isdir() or member.issym()):
+        is_plain = member.isreg() or member.isdir() or member.issym()
+        if not name or not is_plain or ".." in name.split("/"):
             return None
         try:
             return tarfile.data_filter(member.replace(name=name, deep=False), path)
