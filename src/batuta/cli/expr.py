@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from batuta.cli.failure import CommandError
+from batuta.cli.failure import CommandError, read_file
 from batuta.cli.output import complain, say
-from batuta.cli.run import read_file
 from batuta.expr import (
     Context,
     ExpressionError,

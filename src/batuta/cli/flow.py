@@ -6,10 +6,9 @@ from pathlib import Path
 import msgspec
 
 from batuta.cli.caret import explain
-from batuta.cli.failure import CommandError
+from batuta.cli.failure import CommandError, read_file
 from batuta.cli.graph import draw
 from batuta.cli.output import complain, say
-from batuta.cli.run import read_file
 from batuta.engine.plan import Plan
 from batuta.flow.compile import compile_flow
 from batuta.flow.read import Reading, read_flow

@@ -6,6 +6,7 @@ from pathlib import Path
 from batuta.cli.address import listen, url_of
 from batuta.cli.config import Configuration, load
 from batuta.cli.failure import CommandError
+from batuta.cli.log import LEVELS
 from batuta.cli.output import say
 from batuta.cli.tree import ConfigurationError
 from batuta.operations.settings import Settings
@@ -92,11 +93,11 @@ def _serve(
     log_level: str,
     makes_account: bool,
 ) -> int:
+    if log_level.upper() not in LEVELS:
+        raise CommandError(f"--log-level {log_level}: expected one of {', '.join(LEVELS)}", code=2)
     listener = listen(host, configuration.port if port is None else port)
-    from batuta.cli.log import configure_logging
     from batuta.cli.serve import Launch, serve
 
-    configure_logging(log_level)
     url = url_of(listener)
     with listener:
         serve(
@@ -105,6 +106,7 @@ def _serve(
                 data=data,
                 url=url,
                 makes_account=makes_account,
+                log_level=log_level,
                 announce=say,
             ),
             listener,

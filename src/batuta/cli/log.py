@@ -2,14 +2,12 @@
 
 import logging
 import sys
-from typing import TYPE_CHECKING
-
-from batuta.cli.failure import CommandError
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-_LEVELS = {
+LEVELS = {
     "TRACE": logging.DEBUG,
     "DEBUG": logging.DEBUG,
     "INFO": logging.INFO,
@@ -20,10 +18,8 @@ _LEVELS = {
 
 
 def configure_logging(level: str) -> None:
-    """Once for each process. Raises `CommandError` for an unknown level."""
-    threshold = _LEVELS.get(level.upper())
-    if threshold is None:
-        raise CommandError(f"--log-level {level}: expected one of {', '.join(_LEVELS)}")
+    """Once for each process; `level` is one of LEVELS."""
+    threshold = LEVELS[level.upper()]
     structlog = _structlog()
     structlog.configure(
         processors=[
@@ -38,6 +34,11 @@ def configure_logging(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=max(threshold, logging.WARNING))
+
+
+def get_logger() -> Any:
+    """The logger of the server, once logging is configured."""
+    return _structlog().get_logger("server")
 
 
 def _structlog() -> "ModuleType":

@@ -7,8 +7,8 @@ import httpx2
 from rich.console import Console
 
 from batuta.cli.failure import CommandError
+from batuta.cli.order import Order
 from batuta.cli.output import say
-from batuta.cli.run import Order
 from batuta.cli.show import Screen, exit_code
 from batuta.model import codec
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-import structlog
 import uvicorn
 import uvloop
 from typing_extensions import override
 
 from batuta.cli.config import Configuration
+from batuta.cli.log import configure_logging, get_logger
 from batuta.cli.wiring import Installation, open_installation
 from batuta.operations.account import Account, AccountKeeper, SettingsAccountStore
 from batuta.operations.system import Ids
@@ -26,8 +26,6 @@ KEEP_ALIVE_SECONDS = 75
 _DIGEST_KEY_BYTES = 32
 _LOCAL_USER = "admin@localhost"
 
-log = structlog.get_logger("server")
-
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """`makes_account`: invent an account when there is none, and tell its password once."""
@@ -36,6 +34,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     data: Path
     url: str
     makes_account: bool
+    log_level: str
     announce: Callable[[str], None]
 
 
@@ -86,13 +85,15 @@ async def _run(
         )
     )
     server = _HttpServer(_http_config(app))
-    if launch.configuration.ignored:
-        log.warning("configuration.ignored", keys=launch.configuration.ignored)
     async with asyncio.TaskGroup() as group:
         http = group.create_task(server.serve(sockets=[listener]))
         _announce(launch, guard)
         if guard.password is not None:
             group.create_task(guard.keeper.replace(_LOCAL_USER, guard.password))
+        await asyncio.to_thread(configure_logging, launch.log_level)
+        log = get_logger()
+        if launch.configuration.ignored:
+            log.warning("configuration.ignored", keys=launch.configuration.ignored)
         work = group.create_task(_work(installation, app))
         stopped = group.create_task(stop.wait())
         await asyncio.wait((http, work, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -102,7 +103,7 @@ async def _run(
         await asyncio.wait((http,))
         work.cancel()
         stopped.cancel()
-    log.info("server.stopped")
+    get_logger().info("server.stopped")
 
 
 async def _work(installation: Installation, app: Application) -> None:
@@ -111,7 +112,7 @@ async def _work(installation: Installation, app: Application) -> None:
     from batuta.web.api import Api
 
     app.open(Api(services))
-    log.info("server.ready")
+    get_logger().info("server.ready")
     await installation.make_roles(services).run()
 
 

@@ -6,9 +6,9 @@
 """
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _API = "/api/v1"
 _READING = frozenset({"GET"})
-
-_log = structlog.get_logger("web")
 
 
 class Application:
@@ -56,10 +54,8 @@ class Application:
         request = Request(scope, _bounded(receive, self._front.settings.max_request_bytes))
         response = await self._respond(request)
         self._cors.decorate(request, response)
-        try:
+        with suppress(ClientDisconnect):
             await response(scope, receive, send)
-        except ClientDisconnect:
-            _log.debug("request.client_left", path=scope["path"])
 
     async def _respond(self, request: Request) -> Response:
         try:
@@ -67,7 +63,12 @@ class Application:
         except OperationError as error:
             return error_response(request, error)
         except Exception:
-            _log.exception("request.failed", method=request.method, path=request.url.path)
+            # Imported when there is something to log: it is no part of the way to the first answer.
+            import structlog
+
+            structlog.get_logger("web").exception(
+                "request.failed", method=request.method, path=request.url.path
+            )
             return unexpected(request)
 
     async def _answer(self, request: Request) -> Response:
