@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _DATABASE = "batuta.db"
 _STORAGE = "storage"
 _CACHE = "cache"
-_FALLBACK = "kestra.tasks.scripts.docker-fallback"
+_FALLBACK = "batuta.worker.docker-fallback"
 """The name under which script tasks ask whether they may run without Docker."""
 _LOADED_LATER = ("batuta.web.api", "batuta.server.roles")
 
@@ -160,5 +160,5 @@ def _make_folder(folder: Path) -> None:
 
 
 def _with_fallback(settings: Settings) -> Settings:
-    known = {_FALLBACK: settings.docker_fallback, **settings.plugin_settings}
+    known = {**settings.plugin_settings, _FALLBACK: settings.docker_fallback}
     return msgspec.structs.replace(settings, plugin_settings=known)

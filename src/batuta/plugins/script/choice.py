@@ -9,7 +9,7 @@ from batuta.plugins.script.runner import CommandRunner
 from batuta.sdk import RunContext, TaskError, TaskRunner
 from batuta.sdk.errors import unavailable_message
 
-FALLBACK = "kestra.tasks.scripts.docker-fallback"
+FALLBACK = "batuta.worker.docker-fallback"
 """Setting: run container tasks as processes where there is no Docker. On for a local server, off for servers."""
 
 

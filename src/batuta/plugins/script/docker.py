@@ -124,7 +124,7 @@ class Docker(CommandRunner, ContainerOptions, type="io.kestra.plugin.scripts.run
     Pulls the image when it is needed, makes a container with the files of the working directory at the same path, runs
     the commands, and takes the files back, also after a failure. A kill or a timeout stops the container. Where no daemon
     can be reached the task fails, unless the server lets such tasks run as processes
-    (`kestra.tasks.scripts.docker-fallback`).
+    (`batuta.worker.docker-fallback`).
 
     # Example
     ```yaml
