@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
 from batuta.model.state import State
-from batuta.sdk.property import Property
+from batuta.sdk.property import Property, dynamic_marker
 
 if TYPE_CHECKING:
     from batuta.engine.plan import AnyNode
@@ -49,6 +49,16 @@ class Definition(BaseModel):
 
     RENAMED: ClassVar[Mapping[str, str]] = {}
     """Older names of properties that the author may still use, and what they stand for."""
+
+    @classmethod
+    @override
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Bounds of a dynamic property hold for its rendered value, so they are checked inside its marker."""
+        super().__pydantic_init_subclass__(**kwargs)
+        for field in cls.model_fields.values():
+            marker = dynamic_marker(field.annotation, field.metadata)
+            if marker is not None and field.metadata and field.metadata[-1] is not marker:
+                field.metadata = [*(meta for meta in field.metadata if meta is not marker), marker]
 
 
 class Format:

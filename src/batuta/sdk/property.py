@@ -4,8 +4,9 @@
 `batuta.sdk.rendering` makes the instance that runs, with every dynamic property rendered and converted to `T`.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo, ValidatorFunctionWrapHandler
 from pydantic_core import CoreSchema, core_schema
@@ -52,3 +53,16 @@ def _when_rendered(value: Any, handler: ValidatorFunctionWrapHandler, info: Vali
 
 def _as_written(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     return value
+
+
+def dynamic_marker(annotation: Any, metadata: Sequence[Any] = ()) -> Dynamic | None:
+    """The marker of a property's annotation, also behind `| None`."""
+    found = next((meta for meta in metadata if isinstance(meta, Dynamic)), None)
+    if found is not None:
+        return found
+    if get_origin(annotation) is Annotated:
+        return dynamic_marker(annotation.__origin__, annotation.__metadata__)
+    if get_origin(annotation) in {Union, UnionType}:
+        markers = (dynamic_marker(option) for option in get_args(annotation))
+        return next((marker for marker in markers if marker is not None), None)
+    return None

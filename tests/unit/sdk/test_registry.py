@@ -9,6 +9,7 @@ from pydantic import Field
 from batuta.sdk import PluginError, Property, Registry, Task, TaskRunner
 from batuta.sdk.errors import UnknownTypeError
 from batuta.sdk.facts import facts_of
+from batuta.sdk.property import RENDERED
 from batuta.sdk.unavailable import UnavailableTask
 from batuta.testing.catalogue import catalogue_files
 from tests.paths import ROOT, SHARED
@@ -66,6 +67,7 @@ class Sample(Task, type="x.Sample"):
     """A task."""
 
     size: Property[int] = Field(default=3, ge=1, description="How much.")
+    delay: Property[int] | None = Field(default=None, ge=1)
     names: list[str] = Field(min_length=1)
     runner: TaskRunner | None = None
 
@@ -80,6 +82,15 @@ def test_facts_follow_from_the_annotations_of_a_class() -> None:
     assert (names.min_items, names.items.type if names.items else None) == (1, "string")
     assert runner.plugin_kind == "taskRunner"
     assert facts.properties["id"].pattern == "^[a-zA-Z0-9][a-zA-Z0-9_-]*$"
+
+
+def test_bounds_of_a_dynamic_property_hold_for_its_rendered_value() -> None:
+    spec = {"id": "a", "type": "x.Sample", "names": ["x"]}
+    for name in ("size", "delay"):
+        assert Sample.model_validate({**spec, name: "{{ x }}"})
+        assert Sample.model_validate({**spec, name: "3"}, context={RENDERED: True})
+        with pytest.raises(ValueError, match="greater than or equal to 1"):
+            Sample.model_validate({**spec, name: 0}, context={RENDERED: True})
 
 
 @pytest.mark.skipif(not FACTS.is_dir(), reason="needs the recorded facts")
