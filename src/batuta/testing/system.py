@@ -15,8 +15,8 @@ from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant, Micros
 from batuta.model.label import Label
 from batuta.model.state import State
-from batuta.operations import control, flows, repeat, resume, start
-from batuta.operations.caller import SYSTEM
+from batuta.operations import control, flows, repeat, start
+from batuta.operations.caller import Caller
 from batuta.operations.errors import InvalidEntityError
 from batuta.operations.executions import ExecutionView, view_of
 from batuta.operations.feed import Feed
@@ -34,6 +34,8 @@ from batuta.store.memory import MemoryStore
 from batuta.store.query import Query, Sort
 from batuta.store.rows import Committed
 
+SOMEBODY = Caller()
+"""A person without a name."""
 MOST_EXECUTIONS = 1000
 EXISTS = "flow.id"
 """Where the violation stands that says that a flow exists already."""
@@ -89,11 +91,11 @@ class System:
     async def save_flow(self, source: str) -> FlowKey:
         """Create the flow, or a new revision of it. Raises `OperationError` with every problem."""
         try:
-            row = await flows.create(SYSTEM, self.services, source)
+            row = await flows.create(SOMEBODY, self.services, source)
         except InvalidEntityError as error:
             if not any(violation.path == EXISTS for violation in error.violations):
                 raise
-            row = await flows.upsert(SYSTEM, self.services, source)
+            row = await flows.upsert(SOMEBODY, self.services, source)
         if row.key not in self.flow_keys:
             self.flow_keys.append(row.key)
         return row.key
@@ -107,7 +109,7 @@ class System:
 
     async def put_namespace_file(self, namespace: str, path: str, content: bytes) -> None:
         parts = (*namespace_files_path(namespace), *path.strip("/").split("/"))
-        await self.services.storage.put(SYSTEM.tenant, to_uri(parts), content)
+        await self.services.storage.put(SOMEBODY.tenant, to_uri(parts), content)
 
     # -- executions ----------------------------------------------------------------------------------------
 
@@ -134,7 +136,9 @@ class System:
             schedule_date=due,
             breakpoints=start.read_breakpoints(breakpoints),
         )
-        execution = await start.start(SYSTEM, self.services, flow, wanted=wanted, revision=revision)
+        execution = await start.start(
+            SOMEBODY, self.services, flow, wanted=wanted, revision=revision
+        )
         return execution.id
 
     async def view(self, execution_id: ExecutionId) -> ExecutionView:
@@ -152,30 +156,30 @@ class System:
     # -- orders --------------------------------------------------------------------------------------------
 
     async def kill(self, execution_id: ExecutionId, *, cascade: bool = True) -> None:
-        await control.kill(SYSTEM, self.services, execution_id, cascade=cascade)
+        await control.kill(SOMEBODY, self.services, execution_id, cascade=cascade)
 
     async def pause(self, execution_id: ExecutionId) -> None:
-        await control.pause(SYSTEM, self.services, execution_id)
+        await control.pause(SOMEBODY, self.services, execution_id)
 
     async def resume(
         self, execution_id: ExecutionId, *, inputs: Mapping[str, Any] | None = None
     ) -> None:
         given = {name: _form_text(value) for name, value in (inputs or {}).items()}
-        await resume.resume(SYSTEM, self.services, execution_id, inputs=given)
+        await control.resume(SOMEBODY, self.services, execution_id, inputs=given)
 
     async def force_run(self, execution_id: ExecutionId) -> None:
-        await resume.force_run(SYSTEM, self.services, execution_id)
+        await control.force_run(SOMEBODY, self.services, execution_id)
 
     async def unqueue(self, execution_id: ExecutionId, *, state: State = State.RUNNING) -> None:
-        await resume.unqueue(SYSTEM, self.services, execution_id, state=state)
+        await control.unqueue(SOMEBODY, self.services, execution_id, state=state)
 
     async def change_status(self, execution_id: ExecutionId, state: State) -> None:
-        await control.change_status(SYSTEM, self.services, execution_id, status=state)
+        await control.change_status(SOMEBODY, self.services, execution_id, status=state)
 
     async def restart(
         self, execution_id: ExecutionId, *, revision: int | None = None
     ) -> ExecutionView:
-        made = await repeat.restart(SYSTEM, self.services, execution_id, revision=revision)
+        made = await repeat.restart(SOMEBODY, self.services, execution_id, revision=revision)
         return await self.view(made.id)
 
     async def replay(
@@ -188,7 +192,7 @@ class System:
     ) -> ExecutionView:
         run_id = await self._run_id(execution_id, task_id, value) if task_id else None
         made = await repeat.replay(
-            SYSTEM,
+            SOMEBODY,
             self.services,
             execution_id,
             task_run_id=run_id,
@@ -202,7 +206,7 @@ class System:
     ) -> ExecutionView:
         run_id = await self._run_id(execution_id, task_id, value)
         made = await repeat.mark(
-            SYSTEM, self.services, execution_id, task_run_id=run_id, state=state, labelled=False
+            SOMEBODY, self.services, execution_id, task_run_id=run_id, state=state, labelled=False
         )
         return await self.view(made.id)
 
