@@ -145,7 +145,7 @@ KEYS = (
     Key(
         "kestra.server.termination-grace-period",
         "duration",
-        "How long running tasks may go on when the server stops.",
+        "How long running tasks may go on when the server stops; `5m`, for `server local` `10s`.",
         "termination_grace",
     ),
     Key(

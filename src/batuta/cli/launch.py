@@ -9,10 +9,13 @@ from batuta.cli.failure import CommandError
 from batuta.cli.log import LEVELS
 from batuta.cli.output import say
 from batuta.cli.tree import ConfigurationError
+from batuta.model.instant import SECOND
 from batuta.operations.settings import Settings
 
 DATA = Path("batuta-data")
 LOG_LEVEL = "INFO"
+LOCAL_GRACE = 10 * SECOND
+"""How long running tasks may go on when a server on somebody's desk stops."""
 _THIS_MACHINE = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - only for servers that an account guards
 _KESTRA_CONFIGURATION = Path("~/.kestra/config.yml")
@@ -27,7 +30,9 @@ def launch_local(
     log_level: str = LOG_LEVEL,
 ) -> int:
     """`batuta server local`; the exit code."""
-    configuration = _read(config, defaults=Settings(docker_fallback=True))
+    configuration = _read(
+        config, defaults=Settings(docker_fallback=True, termination_grace=LOCAL_GRACE)
+    )
     return _serve(
         configuration,
         host=host or configuration.host or _THIS_MACHINE,

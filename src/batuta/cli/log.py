@@ -30,10 +30,23 @@ def configure_logging(level: str) -> None:
             structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=_StandardError,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=max(threshold, logging.WARNING))
+
+
+class _StandardError:
+    """Writes to what standard error is at that moment."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def write(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+    debug = info = warning = error = critical = exception = write
 
 
 def get_logger() -> Any:

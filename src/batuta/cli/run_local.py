@@ -21,6 +21,7 @@ from batuta.cli.tree import ConfigurationError
 from batuta.cli.wiring import Installation, open_installation
 from batuta.model import codec
 from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.instant import SECOND
 from batuta.operations import executions, flows, logs, start
 from batuta.operations.caller import SYSTEM
 from batuta.operations.errors import InvalidEntityError, OperationError
@@ -30,6 +31,8 @@ from batuta.operations.settings import Settings
 from batuta.web.wire.execution import execution_wire
 from batuta.web.wire.log import log_wire
 
+_GRACE = 1 * SECOND
+"""What still runs when a run is broken off is ended soon."""
 _CACHE = Path("~/.cache/batuta")
 """Environments of scripts are kept from run to run."""
 
@@ -59,7 +62,7 @@ def _configuration(config: Path | None) -> Configuration:
     text = read_file(config) if config is not None else os.environ.get("KESTRA_CONFIGURATION", "")
     name = str(config) if config is not None else "KESTRA_CONFIGURATION"
     try:
-        found = load(text, name, defaults=Settings(docker_fallback=True))
+        found = load(text, name, defaults=Settings(docker_fallback=True, termination_grace=_GRACE))
     except ConfigurationError as error:
         raise CommandError(f"The configuration is not right:\n{error}") from None
     return msgspec.structs.replace(found, store="memory", database=None, storage=None)

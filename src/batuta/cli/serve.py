@@ -1,6 +1,7 @@
 """A server process from its first breath to its last: the API answers first, then the roles take up work."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -64,12 +65,19 @@ async def _serve(launch: Launch, listener: socket.socket) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _on_signal, stop, number)
     installation = await open_installation(launch.configuration, launch.data)
     try:
         await _run(launch, installation, listener=listener, stop=stop)
     finally:
         await installation.close()
+
+
+def _on_signal(stop: asyncio.Event, number: signal.Signals) -> None:
+    """The first asks for an end in order; the second wants it now, and nothing that was answered is lost by that."""
+    if stop.is_set():
+        os._exit(128 + number)
+    stop.set()
 
 
 async def _run(

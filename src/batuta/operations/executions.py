@@ -21,6 +21,8 @@ IDLE_SECONDS = 3600.0
 """A live view of an execution that does not move for so long is given up (03 §5)."""
 MIN_INTERVAL_SECONDS = 0.05
 """Changes that come faster are shown together."""
+REST_FACTOR = 4.0
+"""A view that takes long to make and to send (a loop of thousands) is made less often: the rest is for the work."""
 BATCH = 500
 
 
@@ -133,7 +135,8 @@ async def follow(
                 yield await view_of(services, row)
                 if is_over(last):
                     return
-                await asyncio.sleep(MIN_INTERVAL_SECONDS)
+                spent = clock.monotonic() - changed
+                await asyncio.sleep(max(MIN_INTERVAL_SECONDS, spent * REST_FACTOR))
             else:
                 _check_patience(
                     execution_id, seen=last is not None, idle=clock.monotonic() - changed

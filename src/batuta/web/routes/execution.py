@@ -12,6 +12,7 @@ from batuta.model.label import Label
 from batuta.model.state import State
 from batuta.operations import control, executions, files, repeat, start
 from batuta.operations.errors import OperationError
+from batuta.store.rows import ExecutionRow
 from batuta.web.filter import EXECUTION_PARAMETERS, read_conditions, read_search
 from batuta.web.form import Given, read_inputs
 from batuta.web.request import Ask, ConversionError
@@ -44,7 +45,7 @@ async def create(ask: Ask) -> Response:
     if ask.flag("wait", default=False):
         view = await executions.wait(ask.caller, ask.services, execution.id)
     else:
-        view = await executions.get(ask.caller, ask.services, execution.id)
+        view = executions.ExecutionView(row=ExecutionRow(execution=execution))
     wire = execution_wire(view, ask.services.clock.now())
     return json_response(with_url(wire, ask.services.settings))
 
