@@ -63,6 +63,11 @@ def containers(**labels: str) -> list[str]:
     return docker("ps", "-aq", *filters).split()
 
 
+def volumes(task_run: str) -> list[str]:
+    label = f"label=kestra.io/taskrun-id={task_run}"
+    return docker("volume", "ls", "-q", "--filter", label).split()
+
+
 @pytest.mark.parametrize("strategy", ["VOLUME", "MOUNT"])
 async def test_files_go_in_and_come_out_at_the_same_path(bench: Bench, strategy: str) -> None:
     finished = await run(
@@ -89,7 +94,7 @@ async def test_files_go_in_and_come_out_at_the_same_path(bench: Bench, strategy:
     assert len(finished.outputs["taskRunner"]["containerId"]) == 64
     task_run = finished.job_id.split("/")[1]
     assert containers(**{"taskrun-id": task_run}) == []
-    assert docker("volume", "ls", "-q", "--filter", f"label=kestra.io/taskrun-id={task_run}") == ""
+    assert volumes(task_run) == []
 
 
 async def test_another_user_can_write_and_a_failure_keeps_the_files(bench: Bench) -> None:
@@ -221,8 +226,10 @@ async def test_a_kill_with_grace_lets_the_script_clean_up(bench: Bench) -> None:
 async def test_without_waiting_the_task_ends_at_once_and_the_container_stays(bench: Bench) -> None:
     finished = await run(bench, {"wait": False}, commands=["sleep 30"])
     assert finished.state is State.SUCCESS
-    (container,) = containers(**{"taskrun-id": finished.job_id.split("/")[1]})
+    task_run = finished.job_id.split("/")[1]
+    (container,) = containers(**{"taskrun-id": task_run})
     docker("rm", "-f", container)
+    docker("volume", "rm", *volumes(task_run))
 
 
 async def test_a_container_that_outlived_its_worker_is_taken_over(bench: Bench) -> None:
