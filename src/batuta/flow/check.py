@@ -209,10 +209,21 @@ class Checker:
         misfit = literal_misfit(value, facts)
         if misfit is not None:
             self._problems.warning("literal", misfit, path)
-        elif facts.type == "string":
-            self._quotes(value, path)
+        else:
+            self._quotes_inside(value, facts, path)
         if facts.min_items and value == []:
             self._problems.error("constraint", facts.message or "must not be empty", path)
+
+    def _quotes_inside(self, value: Any, facts: Facts, path: Path) -> None:
+        """Also in a map or list of texts, such as `env`."""
+        if facts.type == "string":
+            self._quotes(value, path)
+        elif isinstance(value, Mapping) and _is_text(facts.values):
+            for key, item in value.items():
+                self._quotes(item, (*path, key))
+        elif isinstance(value, list) and _is_text(facts.items):
+            for index, item in enumerate(value):
+                self._quotes(item, (*path, index))
 
     def _quotes(self, value: Any, path: Path) -> None:
         if isinstance(value, bool | int | float):
@@ -308,6 +319,10 @@ class Checker:
             self._problems.deprecated(f"the type {type_name} is deprecated", path)
         inner = Scope(f"{scope.owner}, type {type_name}", scope.definitions)
         return self.object(value, facts, path, scope=inner)
+
+
+def _is_text(facts: Facts | None) -> bool:
+    return facts is not None and facts.type == "string" and facts.enum is None
 
 
 def violations(value: Any, facts: Facts) -> list[str]:

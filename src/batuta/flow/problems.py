@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from batuta.flow.yaml import MapNode, Path, Tree, path_text
+from batuta.flow.yaml import MapNode, Path, Tree, json_pointer, path_text
 from batuta.model.problem import Problem, Severity
 
 
@@ -66,6 +66,7 @@ class Problems:
                 message=message,
                 severity=severity,
                 path=path_text(path),
+                pointer=json_pointer(path),
                 line=line,
                 column=column,
                 suggestion=suggestion,

@@ -14,12 +14,16 @@ class Severity(StrEnum):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One mistake. `line` and `column` count from 1; `path` is a property path such as `tasks[0].message`."""
+    """One mistake. `line` and `column` count from 1; `path` is a property path such as `tasks[0].message`.
+
+    `pointer` says the same as a JSON pointer, `/tasks/0/message`, which is exact where names hold dots.
+    """
 
     code: str
     message: str
     severity: Severity = Severity.ERROR
     path: str = ""
+    pointer: str = ""
     line: int | None = None
     column: int | None = None
     suggestion: str | None = None

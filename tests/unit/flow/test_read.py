@@ -40,6 +40,12 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_source() -> None:
     ]
 
 
+def test_a_place_is_told_as_a_json_pointer_too() -> None:
+    reading = read("labels: {a/b.c: {}}\n" + tasks(log()))
+    (problem,) = reading.errors
+    assert (problem.path, problem.pointer) == ("labels.a/b.c", "/labels/a~1b.c")
+
+
 SUGGESTIONS = {
     "tasks: [{id: a, type: io.kestra.plugin.core.log.Log, mesage: x}]": "`message`",
     "tasks: [{id: a, type: io.kestra.plugin.core.log.Logg, message: x}]": "core.log.Log`",
@@ -62,6 +68,21 @@ def test_a_scalar_that_loses_its_text_is_warned_about() -> None:
         ("zip", "8"),
     ]
     assert [problem.code for problem in reading.warnings] == ["quotes", "quotes"]
+
+
+def test_texts_inside_dynamic_maps_are_watched_too() -> None:
+    reading = read(
+        """
+        tasks:
+          - id: a
+            type: io.kestra.plugin.scripts.shell.Commands
+            commands: ["ls"]
+            env: {ZIP: 010, NAME: x, PORT: 80}
+        """
+    )
+    assert [(problem.code, problem.path) for problem in reading.warnings] == [
+        ("quotes", "tasks[0].env.ZIP")
+    ]
 
 
 def test_a_type_that_only_kestra_runs_is_checked_and_accepted() -> None:

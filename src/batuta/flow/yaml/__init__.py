@@ -8,7 +8,17 @@ from batuta.flow.yaml.reader import (
     read_yaml_literally,
     try_read_yaml,
 )
-from batuta.flow.yaml.tree import Entry, ListNode, MapNode, Node, Path, Tree, path_text, walk
+from batuta.flow.yaml.tree import (
+    Entry,
+    ListNode,
+    MapNode,
+    Node,
+    Path,
+    Tree,
+    json_pointer,
+    path_text,
+    walk,
+)
 
 __all__ = [
     "Entry",
@@ -19,6 +29,7 @@ __all__ = [
     "Tree",
     "YamlError",
     "YamlReading",
+    "json_pointer",
     "path_text",
     "read_yaml",
     "read_yaml_literally",

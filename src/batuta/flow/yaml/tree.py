@@ -129,3 +129,8 @@ def path_text(path: Path) -> str:
         else:
             text += f".{step}" if text else step
     return text
+
+
+def json_pointer(path: Path) -> str:
+    """`/tasks/0/message` (RFC 6901)."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
