@@ -31,7 +31,9 @@ def client_of(app: Application) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://batuta")
 
 
-@pytest.mark.parametrize("path", ["/health", "/ping", "/", "/api/v1/configs", "/api/v1/configs/"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/health/readiness", "/ping", "/", "/api/v1/configs", "/api/v1/configs/"]
+)
 async def test_open_paths_need_no_credentials(stranger: httpx2.AsyncClient, path: str) -> None:
     assert (await stranger.get(path)).status_code == 200
 

@@ -35,13 +35,13 @@ def run(
     config
         Configuration file for a run without a server.
     """
-    from batuta.cli.order import read_order
+    from batuta.cli.running.order import read_order
 
     order = read_order(file, inputs, labels)
     if server is not None:
-        from batuta.cli.run_remote import run_remote
+        from batuta.cli.running.remote import run_remote
 
         return run_remote(order, server, user=user, as_json=json)
-    from batuta.cli.run_local import run_local
+    from batuta.cli.running.local import run_local
 
     return run_local(order, config=config, as_json=json)

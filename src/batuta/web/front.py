@@ -28,7 +28,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
                 return self._index()
             case "/ping":
                 return PlainTextResponse("pong")
-            case "/health":
+            case "/health" | "/health/liveness" | "/health/readiness":
                 return await self._health()
             case _:
                 return None

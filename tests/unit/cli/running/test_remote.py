@@ -84,7 +84,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, server: FakeServer) -> None:
     def client(**options: Any) -> httpx2.Client:
         return real(transport=httpx2.MockTransport(server), **options)
 
-    monkeypatch.setattr("batuta.cli.run_remote.httpx2.Client", client)
+    monkeypatch.setattr("batuta.cli.running.remote.httpx2.Client", client)
 
 
 def test_a_run_saves_starts_and_follows(

@@ -7,9 +7,9 @@ import httpx2
 from rich.console import Console
 
 from batuta.cli.failure import CommandError
-from batuta.cli.order import Order
 from batuta.cli.output import say
-from batuta.cli.show import Screen, exit_code
+from batuta.cli.running.order import Order
+from batuta.cli.running.show import Screen, exit_code
 from batuta.model import codec
 
 _API = "/api/v1/main"

@@ -14,9 +14,9 @@ from rich.console import Console
 from batuta.cli.config import Configuration, load
 from batuta.cli.failure import CommandError, read_file
 from batuta.cli.log import configure_logging
-from batuta.cli.order import Order
 from batuta.cli.output import say
-from batuta.cli.show import Screen, exit_code
+from batuta.cli.running.order import Order
+from batuta.cli.running.show import Screen, exit_code
 from batuta.cli.tree import ConfigurationError
 from batuta.cli.wiring import Installation, open_installation
 from batuta.model import codec
