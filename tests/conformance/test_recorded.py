@@ -26,5 +26,5 @@ def test_cases_come_out_as_recorded(kind: str, path: Path) -> None:
     failed = {name: text for name, text in found.items() if text is not None}
     fresh = {name: text for name, text in failed.items() if name not in known}
     assert not fresh, "\n" + "\n".join(f"{name}: {text}" for name, text in fresh.items())
-    mended = sorted(name for name in known & set(found) if name not in failed)
+    mended = sorted(name for name in known if name in found and name not in failed)
     assert not mended, f"no longer open, take them off the list: {mended}"
