@@ -173,6 +173,17 @@ async def test_a_process_left_behind_does_not_hold_the_task(bench: Bench) -> Non
     os.kill(int(bench.gateway.messages("INFO")[0]), signal.SIGKILL)
 
 
+async def test_an_output_that_cannot_be_taken_ends_the_process(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Any, line: str) -> None:
+        raise RuntimeError(f"cannot take {line}")
+
+    monkeypatch.setattr("batuta.plugins.script.output.OutputSink.out", broken)
+    finished = await run(bench, "shell.Commands", commands=["echo it", "exec sleep 1000"])
+    assert finished.error == "cannot take it"
+
+
 async def test_output_without_a_line_break_is_kept(bench: Bench) -> None:
     await run(bench, "shell.Commands", commands=["printf 'no end'"])
     assert bench.gateway.messages("INFO") == ["no end"]

@@ -55,9 +55,9 @@ class Process(CommandRunner, type="io.kestra.plugin.core.runner.Process"):
         )
         pumps = [asyncio.ensure_future(pipe.pump()) for pipe in pipes]
         try:
-            await _ended(process)
+            await _until_ended(process, pumps)
             await _rest(pipes, pumps)
-        except asyncio.CancelledError:
+        except BaseException:  # a kill, or an output that cannot be taken
             await _terminate(process, ctx.info.key)
             raise
         finally:
@@ -141,6 +141,21 @@ async def _readable(descriptor: int) -> None:
         await ready
     finally:
         loop.remove_reader(descriptor)
+
+
+async def _until_ended(
+    process: subprocess.Popen[bytes], pumps: Sequence[asyncio.Future[None]]
+) -> None:
+    """Raises what a pump raises: the process would wait for ever for somebody to read."""
+    ended = asyncio.ensure_future(_ended(process))
+    watched: set[asyncio.Future[None]] = {ended, *pumps}
+    try:
+        while not ended.done():
+            done, watched = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+    finally:
+        ended.cancel()
 
 
 async def _ended(process: subprocess.Popen[bytes]) -> None:

@@ -48,7 +48,10 @@ def parse_line(line: str) -> ScriptMessage | None:
 
 
 def _message(text: str) -> ScriptMessage:
-    data = codec.decode(text)
+    try:
+        data = codec.decode(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     outputs = data.get("outputs") or {}
     if not isinstance(outputs, Mapping):
         raise ValueError("`outputs` is no map")  # noqa: TRY004 - the text is at fault, as with bad JSON
@@ -71,6 +74,8 @@ def _metric(entry: Mapping[str, Any]) -> ScriptMetric:
     if kind not in _KINDS or not isinstance(name, str):
         raise ValueError(f"no metric has the type `{kind}` and the name `{name}`")
     tags = entry.get("tags") or {}
+    if not isinstance(tags, Mapping):
+        raise ValueError(f"the tags of the metric `{name}` are no map")  # noqa: TRY004 - as above
     return ScriptMetric(
         kind, name, _number(value), {str(key): str(item) for key, item in tags.items()}
     )

@@ -74,6 +74,8 @@ def test_a_message_gives_metrics_and_logs() -> None:
         '::{"metrics":[{"type":"counter","value":1}]}::',
         '::{"metrics":[{"name":"x","type":"counter","value":"many"}]}::',
         '::{"metrics":{"name":"x"}}::',
+        '::{"metrics":[{"name":"x","type":"counter","value":1,"tags":[1]}]}::',
+        '::{"outputs":' + '{"a":' * 5000 + "1" + "}" * 5000 + "}::",
         '::{"logs":[{"level":"LOUD","message":"x"}]}::',
     ],
 )
