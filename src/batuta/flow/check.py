@@ -15,11 +15,12 @@ import msgspec
 from batuta.flow.literal import Misfit, java_text, literal_misfit, read_scalar, shape_of
 from batuta.flow.problems import Problems, nearest
 from batuta.flow.yaml import Path
-from batuta.sdk.errors import PluginError, UnknownTypeError
+from batuta.sdk.errors import PluginError
 from batuta.sdk.facts import Facts, TypeFacts
 from batuta.sdk.registry import Registry
 
 MAX_SHOWN_PROPERTIES = 12
+MAX_HINTS = 50
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -169,19 +170,25 @@ class Checker:
             shown = "<null>" if type_name is None else java_text(type_name)
             self._problems.error("unknown-type", f"Invalid type: {shown}", (*path, "type"))
             return None
-        try:
-            return self._registry.facts(type_name)
-        except UnknownTypeError as error:
-            hint = ", ".join(f"`{name}`" for name in error.nearest)
+        if not self._registry.knows(type_name):
+            near = self._registry.nearest(type_name) if self._may_hint() else ()
+            hint = ", ".join(f"`{name}`" for name in near)
             self._problems.error(
                 "unknown-type",
                 f"Invalid type: {type_name}",
                 (*path, "type"),
                 suggestion=f"did you mean {hint}?" if hint else None,
             )
+            return None
+        try:
+            return self._registry.facts(type_name)
         except PluginError as error:
             self._problems.error("plugin", str(error), (*path, "type"))
         return None
+
+    def _may_hint(self) -> bool:
+        """Looking for near names takes time, and nobody reads a hundred hints."""
+        return self._problems.errors < MAX_HINTS
 
     def _unknown(
         self, name: str, properties: Mapping[str, Facts], path: Path, *, scope: Scope
@@ -195,7 +202,7 @@ class Checker:
             f'Unrecognized field "{name}" (class {scope.owner}), not marked as ignorable '
             f"({len(known)} known properties: {shown}{more})"
         )
-        hint = nearest(name, known)
+        hint = nearest(name, known) if self._may_hint() else None
         if self._strict:
             self._problems.unknown_key(message, path, suggestion=hint)
         else:

@@ -1,5 +1,6 @@
 """What inputs must be beyond their shape (01 §1.7, §2.3)."""
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from batuta.sdk.input import Input, InputType
 _CHOICES = frozenset({"SELECT", "MULTISELECT"})
 _LISTS = frozenset({"ARRAY", "MULTISELECT"})
 _FILE_SCHEMES = ("nsfile://", "file://", "kestra://")
+MAX_SHOWN = 20
+"""Names of a cycle in a message."""
 _COLLECTIONS = frozenset({"ARRAY", "MULTISELECT", "JSON", "YAML"})
 
 
@@ -132,20 +135,22 @@ def _dependencies(inputs: list[Any], path: Path, problems: Problems) -> None:
                 )
         cycle = _reach(name, edges)
         if name in cycle:
+            shown = [*cycle][:MAX_SHOWN]
+            more = ", …" if len(cycle) > MAX_SHOWN else ""
             problems.error(
                 "cycle",
-                f"Cycle dependency detected for input with id '{name}': [{', '.join(cycle)}]",
+                f"Cycle dependency detected for input with id '{name}': [{', '.join(shown)}{more}]",
                 (*path, names[name], "dependsOn"),
             )
 
 
-def _reach(start: Any, edges: Mapping[Any, list[Any]]) -> list[str]:
+def _reach(start: Any, edges: Mapping[Any, list[Any]]) -> dict[str, None]:
     """Everything that an input waits for, in the order of discovery."""
-    found: list[str] = []
-    waiting = list(edges.get(start, ()))
+    found: dict[str, None] = {}
+    waiting = deque(edges.get(start, ()))
     while waiting:
-        name = waiting.pop(0)
+        name = waiting.popleft()
         if name not in found:
-            found.append(name)
+            found[name] = None
             waiting.extend(edges.get(name, ()))
     return found

@@ -31,7 +31,6 @@ RESERVED_IDS = (
 )
 _CALLS = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core.flow.ForEachItem"})
 _FLOW_TRIGGER = "io.kestra.plugin.core.trigger.Flow"
-_BLOCK = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,8 +190,8 @@ def _dashed_references(subject: Subject, problems: Problems) -> None:
             rf"\b{word}s\.({'|'.join(re.escape(name) for name in dashed)})(?![A-Za-z0-9_-])"
         )
         for path, text in _texts(subject.plain, ()):
-            blocks = _BLOCK.findall(text)
-            match = next((found for block in blocks if (found := pattern.search(block))), None)
+            matches = (pattern.search(block) for block in _blocks(text))
+            match = next((found for found in matches if found is not None), None)
             if match is not None:
                 problems.error(
                     "dash",
@@ -201,6 +200,13 @@ def _dashed_references(subject: Subject, problems: Problems) -> None:
                     path,
                     suggestion=f"write {word}s['{match[1]}']",
                 )
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """What stands inside `{{ }}`, in time that grows with the text alone."""
+    end = 0
+    while (start := text.find("{{", end)) >= 0 and (end := text.find("}}", start + 2)) >= 0:
+        yield text[start + 2 : end]
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

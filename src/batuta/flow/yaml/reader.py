@@ -69,24 +69,25 @@ def try_read_yaml(
     text = text.removeprefix("\ufeff")
     fault = find_fault(text)
     source = text if fault is None else text[: fault.offset]
-    for _ in range(MAX_REPAIRS):
+    repairs = 0
+    while True:
         composer = (_LiteralComposer if literally else _Composer)(source, max_nodes)
         try:
             root = composer.document()
         except _FatalError as error:
             return YamlReading(None, (*composer.problems, _earlier(error.problem, fault)))
         except yaml.MarkedYAMLError as error:
-            rewritten = repaired(source, error)
+            rewritten = repaired(source, error) if repairs < MAX_REPAIRS else None
             if rewritten is None or rewritten == source:
                 return YamlReading(
                     None, (*composer.problems, _earlier(_marked(error, source), fault))
                 )
             source = rewritten
+            repairs += 1
             continue
         if fault is not None and not composer.complete:
             return YamlReading(None, (*composer.problems, _fault_problem(fault)))
         return YamlReading(Tree(root, text), tuple(composer.problems))
-    return _failed("The source cannot be read", 1, 1)
 
 
 def _failed(message: str, line: int, column: int, *, code: str = "yaml") -> YamlReading:

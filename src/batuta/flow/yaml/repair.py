@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
-MAX_REPAIRS = 16
+MAX_REPAIRS = 32
 
 _NAME = re.compile(r"[^\s:,\]}]+")
 _REFUSED_IN_NAME = frozenset("./*&[{")
 _LOW = r"[dD][c-fC-F][0-9a-fA-F]{2}"
 _SURROGATES = re.compile(rf"\\u([dD][89abAB][0-9a-fA-F]{{2}})\\u({_LOW})")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _PREFIX = re.compile(r" *(?:- +)*")
 _ALPHABET = ascii_letters + digits
 
@@ -62,8 +63,11 @@ def _without_surrogates(text: str, offset: int) -> str | None:
         high, low = int(match[1], 16), int(match[2], 16)
         return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08X}"
 
-    rest, count = _SURROGATES.subn(joined, text[offset:], count=1)
-    return text[:offset] + rest if count else None
+    quoted = _QUOTED.match(text, offset)
+    if quoted is None:
+        return None
+    inside, count = _SURROGATES.subn(joined, quoted.group())
+    return text[:offset] + inside + text[quoted.end() :] if count else None
 
 
 def _with_indicator(text: str, header: Any, tab: Any) -> str | None:
