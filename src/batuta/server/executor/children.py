@@ -5,6 +5,7 @@ from typing import Any
 
 from batuta.engine.commands import StartChild
 from batuta.engine.events import AnyEvent, ChildEnded, ChildStarted, Created, KillRequested
+from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Subflow
 from batuta.expr import ExpressionError
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
@@ -70,7 +71,7 @@ class Children:
         if not live.plan.outputs:
             outputs, problem = await self._extracted(live, link)
         if link.index is not None and outputs:
-            await self._write_outputs(live, link.index, outputs)
+            await self._write_outputs(live, outputs)
         return ChildEnded(
             at=self._services.clock.now(),
             task_run_id=link.task_run_id,
@@ -102,16 +103,13 @@ class Children:
         except ExpressionError as error:
             return None, str(error)
 
-    async def _write_outputs(self, live: Live, index: int, outputs: Mapping[str, Any]) -> None:
+    async def _write_outputs(self, live: Live, outputs: Mapping[str, Any]) -> None:
         """One Ion row beside those of the other batches; `<id>_merge` joins them (01 §6.8)."""
-        caller = (live.execution.trigger or {}).get("variables") or {}
-        folder = task_path(
-            execution_path(caller["namespace"], caller["flowId"], caller["executionId"]),
-            task_id=caller["taskId"],
-            task_run_id=caller["taskRunId"],
-        )
-        uri = to_uri((*folder, str(index), "outputs.ion"))
-        await self._services.storage.put(live.plan.flow.tenant, uri, write_row(outputs))
+        variables = (live.execution.trigger or {}).get("variables") or {}
+        place = (variables.get("taskRunOutputs") or {}).get("uri")
+        if isinstance(place, str):
+            tenant = live.plan.flow.tenant
+            await self._services.storage.put(tenant, f"kestra:{place}", write_row(outputs))
 
     async def kill_all(self, live: Live, run_id: TaskRunId, draft: Draft) -> None:
         event = KillRequested(at=self._services.clock.now())
@@ -204,6 +202,24 @@ def _labels(compiled: Compiled, live: Live, command: StartChild) -> Labels:
     return merge_labels(inherited, command.labels)
 
 
+def _run_outputs(live: Live, command: StartChild) -> Mapping[str, Any] | None:
+    """What the calling task run has put out so far; for a batch also where its result will stand (01 §6.8)."""
+    run = command.task_run
+    tree = live.trees.get(run.task_id)
+    former = tree.at(run.path) if tree is not None else None
+    if command.index is None:
+        return former
+    place = to_uri(_batch_path(live.execution, run, command.index)).partition(":")[2]
+    items = run.progress.items if run.progress is not None else None
+    return {"numberOfBatches": len(items or ()), "uri": place}
+
+
+def _batch_path(execution: Execution, run: TaskRun, index: int) -> tuple[str, ...]:
+    folder = execution_path(execution.flow.namespace, execution.flow.id, execution.id)
+    below = task_path(folder, task_id=run.task_id, task_run_id=run.id)
+    return (*below, str(index), "outputs.ion")
+
+
 def _trigger(live: Live, command: StartChild) -> dict[str, Any]:
     """The `trigger` object of a child (01 §6.13)."""
     run = command.task_run
@@ -220,9 +236,8 @@ def _trigger(live: Live, command: StartChild) -> dict[str, Any]:
         variables["taskRunValue"] = run.value
     if run.iteration is not None:
         variables["taskRunIteration"] = run.iteration
-    tree = live.trees.get(run.task_id)
-    former = tree.at(run.path) if tree is not None else None
-    if former:
-        variables["taskRunOutputs"] = former
+    outputs = _run_outputs(live, command)
+    if outputs:
+        variables["taskRunOutputs"] = outputs
     node = live.plan.nodes[run.task_id]
     return {"id": run.task_id, "type": node.type, "variables": variables}

@@ -138,7 +138,7 @@ class InlineRunner:
         task = render_definition(kind, spec, render=context.render, registry=self._registry)
         if not isinstance(task, Task):
             raise PluginError(f"{type_name} is no task that can run")
-        result = _drive(task.run(context))  # type: ignore[arg-type]
+        result = _drive(task.run(context))
         if isinstance(result, Outcome):
             return msgspec.structs.replace(result, outputs=plain_outputs(result.outputs))
         return Outcome(outputs=plain_outputs(result))
