@@ -49,6 +49,16 @@ class _Guard(msgspec.Struct, frozen=True):
 class _HttpServer(uvicorn.Server):
     """Leaves signals to us: the roles stop together with it."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answers = asyncio.Event()
+        """Set from the moment on when requests are answered."""
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answers.set()
+
     @override
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -95,6 +105,9 @@ async def _run(
     server = _HttpServer(_http_config(app))
     async with asyncio.TaskGroup() as group:
         http = group.create_task(server.serve(sockets=[listener]))
+        answers = group.create_task(server.answers.wait())
+        await asyncio.wait((http, answers), return_when=asyncio.FIRST_COMPLETED)
+        answers.cancel()
         _announce(launch, guard)
         if guard.password is not None:
             group.create_task(guard.keeper.replace(_LOCAL_USER, guard.password))

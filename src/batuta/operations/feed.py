@@ -20,6 +20,11 @@ class Watcher:
     def __init__(self) -> None:
         self._flag = asyncio.Event()
 
+    @property
+    def is_told(self) -> bool:
+        """Whether something changed since the last look."""
+        return self._flag.is_set()
+
     def tell(self) -> None:
         self._flag.set()
 

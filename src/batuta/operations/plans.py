@@ -49,6 +49,7 @@ class PlanCache:
         self._defaults = defaults_of(settings)
         self._compiled: OrderedDict[tuple[FlowKey, int], Compiled] = OrderedDict()
         self._latest: OrderedDict[FlowKey, _Latest] = OrderedDict()
+        self._changes = 0
         store.changes(self._on_commit)
 
     @property
@@ -87,10 +88,12 @@ class PlanCache:
         now = self._clock.monotonic()
         if known is not None and now - known.since < FRESH_SECONDS:
             return known.row
+        changes = self._changes
         row = await self._store.flows.get(key)
-        self._latest[key] = _Latest(row, now)
-        self._latest.move_to_end(key)
-        _shrink(self._latest)
+        if changes == self._changes:  # what was read before a change must not be kept after it
+            self._latest[key] = _Latest(row, now)
+            self._latest.move_to_end(key)
+            _shrink(self._latest)
         return row
 
     def compiled(self, row: FlowRow) -> Compiled:
@@ -111,6 +114,7 @@ class PlanCache:
         return Compiled(row, reading.flow, plan)
 
     def _on_commit(self, committed: Committed) -> None:
+        self._changes += len(committed.flows)
         for key in committed.flows:
             self._latest.pop(key, None)
 
