@@ -1,9 +1,15 @@
 """Processes are killed in the middle of work; nothing that was acknowledged is lost, and nothing is left stuck."""
 
+import contextlib
 import os
+import random
 import signal
+import threading
 import time
 from pathlib import Path
+
+import httpx2
+import pytest
 
 from tests.e2e.batuta_server import STEP_SECONDS, Server, states_of
 
@@ -140,3 +146,39 @@ def test_every_acknowledged_start_survives_a_power_cut(own_server: Server) -> No
     for execution_id in started:
         assert own_server.wait(execution_id)["state"]["current"] == "SUCCESS"
         assert own_server.messages(execution_id) == ["hi"]
+
+
+CHAIN = """\
+id: chain
+namespace: crash
+tasks:
+  - {id: first, type: io.kestra.plugin.core.output.OutputValues, values: {n: 1}}
+  - id: each
+    type: io.kestra.plugin.core.flow.ForEach
+    values: [a, b, c]
+    tasks: [{id: say, type: io.kestra.plugin.core.log.Log, message: "{{ taskrun.value }}"}]
+  - {id: last, type: io.kestra.plugin.core.log.Log, message: "{{ outputs.first.values.n }}"}
+"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nothing_acknowledged_is_lost_however_often_the_power_is_cut(
+    own_server: Server, seed: int
+) -> None:
+    rng = random.Random(seed)
+    own_server.save_flow(CHAIN)
+    acknowledged: list[str] = []
+    for _ in range(4):
+        acknowledged.append(own_server.begin(CHAIN)["id"])
+        cut = threading.Timer(rng.uniform(0.05, 0.6), own_server.kill)
+        cut.start()
+        with contextlib.suppress(httpx2.TransportError):
+            while True:
+                acknowledged.append(own_server.begin(CHAIN)["id"])
+        cut.join()
+        own_server.start()
+    assert len(acknowledged) > 8
+    for execution_id in acknowledged:
+        execution = own_server.wait(execution_id)
+        assert execution["state"]["current"] == "SUCCESS"
+        assert sorted(own_server.messages(execution_id)) == ["1", "a", "b", "c"]
