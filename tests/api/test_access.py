@@ -8,6 +8,7 @@ import pytest
 from batuta.operations.account import Account, AccountKeeper, SettingsAccountStore
 from batuta.operations.services import Services
 from batuta.operations.settings import Settings
+from batuta.store.errors import StoreUnavailableError
 from batuta.web.api import Api
 from batuta.web.app import Application
 from batuta.web.auth import GuessLimit
@@ -215,3 +216,19 @@ async def test_an_account_in_plain_text_is_compared_without_hashing() -> None:
     assert await keeper.verify(USER, PASSWORD)
     assert keeper.is_proven(USER, PASSWORD)
     assert not await keeper.verify("other@example.org", PASSWORD)
+
+
+async def test_a_store_that_is_gone_is_told_as_such(
+    client: httpx2.AsyncClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("disk I/O error", location="/var/lib/batuta.db")
+
+    monkeypatch.setattr(services.store.flows, "search", fail)
+    monkeypatch.setattr(services.store.settings, "get", fail)
+    answer = await client.get(f"{API}/flows/search")
+    assert answer.status_code == 503
+    assert answer.json()["message"] == "Service Unavailable: The store cannot be reached"
+    health = await client.get("/health")
+    assert health.status_code == 503
+    assert health.json()["details"] == {"store": {"status": "DOWN"}}

@@ -276,6 +276,7 @@ async def test_search_by_state_labels_and_time(
         ),
         ("startDate=yesterday", "Invalid date: yesterday"),
         ("filters[childFilter][EQUALS]=x", "No enum constant"),
+        ("filters[namespace][REGEX]=(", "Illegal argument: "),
     ],
 )
 async def test_bad_searches_are_refused(client: httpx2.AsyncClient, query: str, said: str) -> None:
@@ -409,3 +410,65 @@ async def test_follow_and_wait_see_the_end_when_it_comes(
     assert names[0] == "id: start"
     assert names[-1] == "id: end"
     assert (await waiting)["state"]["current"] == "SUCCESS"
+
+
+async def test_restart_runs_again_what_failed(
+    client: httpx2.AsyncClient, save_flow: SaveFlow, services: Services
+) -> None:
+    await save_flow(flow_source())
+    wire = await begin(client)
+    await end(services, wire["id"], State.FAILED)
+    answer = await client.post(f"{API}/executions/{wire['id']}/restart")
+    assert answer.status_code == 200, answer.text
+    again = answer.json()
+    assert (again["id"], again["state"]["current"]) == (wire["id"], "RESTARTED")
+    assert again["metadata"]["attemptNumber"] == 2
+    assert {"key": "system.restarted", "value": "true"} in again["labels"]
+
+
+async def test_replay_is_a_new_execution(
+    client: httpx2.AsyncClient, save_flow: SaveFlow, services: Services
+) -> None:
+    await save_flow(flow_source())
+    wire = await begin(client)
+    await end(services, wire["id"])
+    answer = await client.post(f"{API}/executions/{wire['id']}/replay?breakpoints=t1")
+    assert answer.status_code == 200, answer.text
+    replay = answer.json()
+    assert replay["id"] != wire["id"]
+    assert (replay["parentId"], replay["originalId"]) == (wire["id"], wire["id"])
+    assert replay["breakpoints"] == [{"id": "t1"}]
+    source = (await client.get(f"{API}/executions/{wire['id']}")).json()
+    assert {"key": "system.replayed", "value": "true"} in source["labels"]
+
+
+async def test_a_task_run_gets_another_state(
+    client: httpx2.AsyncClient, save_flow: SaveFlow, services: Services
+) -> None:
+    await save_flow(flow_source())
+    wire = await begin(client)
+    await end(services, wire["id"], State.FAILED)
+    body = {"taskRunId": "run-1", "state": "SUCCESS"}
+    answer = await client.post(f"{API}/executions/{wire['id']}/state", json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["taskRunList"][0]["state"]["current"] == "SUCCESS"
+    assert answer.json()["state"]["current"] == "RESTARTED"
+
+
+async def test_a_form_that_cannot_be_read(client: httpx2.AsyncClient, save_flow: SaveFlow) -> None:
+    await save_flow(flow_source())
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = await client.post(
+        f"{API}/executions/acme/hello", content=b"--y\r\nnonsense", headers=headers
+    )
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith("Bad Request: The form cannot be read")
+    other = await client.post(
+        f"{API}/executions/acme/hello", content=b"x", headers={"content-type": "text/csv"}
+    )
+    assert other.status_code == 415
+
+
+async def test_json_that_is_nested_without_end(client: httpx2.AsyncClient) -> None:
+    answer = await client.post(f"{API}/executions/latest", content="[" * 100_000)
+    assert answer.status_code == 422

@@ -301,8 +301,6 @@ def _value(condition: Condition) -> FilterValue:
             values = tuple(value.upper() for value in values)
         case "level":
             values = (to_level(values[0]),)
-        case "namespace" | "flowId" if condition.op is Op.REGEX:
-            _check_pattern(values[0])
         case _:
             pass
     return values if condition.op in _LIST else (values[0] if values else "")
@@ -327,13 +325,6 @@ def _child(text: str) -> bool:
     if text.upper() not in {"CHILD", "MAIN"}:
         raise IllegalArgumentError(f"No enum constant ChildFilter.{text}")
     return text.upper() == "CHILD"
-
-
-def _check_pattern(text: str) -> None:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise IllegalArgumentError(f"Invalid regular expression `{text}`: {error}") from None
 
 
 def _scope(condition: Condition, system_namespace: str) -> Iterable[Filter]:

@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from batuta.operations.errors import OperationError
+from batuta.operations.errors import IllegalArgumentError, OperationError, UnavailableError
+from batuta.store.errors import QueryError, StoreUnavailableError
 from batuta.web.auth import Authenticator
 from batuta.web.cors import Cors
 from batuta.web.error import error_response, not_found, unexpected, wrong_method
@@ -62,6 +63,10 @@ class Application:
             return await self._answer(request)
         except OperationError as error:
             return error_response(request, error)
+        except QueryError as error:
+            return error_response(request, IllegalArgumentError(str(error)))
+        except StoreUnavailableError:
+            return error_response(request, UnavailableError("The store cannot be reached"))
         except Exception:
             # Imported when there is something to log: it is no part of the way to the first answer.
             import structlog

@@ -162,6 +162,8 @@ class Ask:
         data = await self.body()
         try:
             plain = codec.decode(data)
+        except RecursionError:
+            raise InvalidJsonError("the body is nested too deeply") from None
         except ValueError as error:
             raise InvalidJsonError(str(error)) from None
         try:
