@@ -92,7 +92,9 @@ def cache_memory() -> Mapping[str, float]:
     gc.collect()
     tracemalloc.start()
     for number in range(_TEMPLATES):
-        compile_template(f"{{{{ inputs.name{number} | trim | upper }}}} and {{{{ outputs.t{number}.v ?? 'd' }}}}")
+        compile_template(
+            f"{{{{ inputs.name{number} | trim | upper }}}} and {{{{ outputs.t{number}.v ?? 'd' }}}}"
+        )
     gc.collect()
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()

@@ -169,7 +169,9 @@ def _hour(fields: dict[str, str], locale: str) -> int | None:
         if name in fields:
             hour = int(fields[name])
             half = fields.get("half")
-            if half is None or hour > _HOURS // 2:
+            if hour > _HOURS // 2:
+                raise ValueError("no such hour")
+            if half is None:
                 return None
             return hour % 12 + 12 * names.halves_of_day(locale).index(half)
     return None

@@ -342,15 +342,8 @@ class _Writer:
             return "Coordinated Universal Time"
         if not zone.is_region:
             return zone.id
-        text = names.zone_name(zone.id, self.locale)
         daylight = zone.is_daylight_at(self.moment.instant.seconds)
-        return (
-            text.replace(
-                "Standard", "Daylight" if daylight and zone.id.startswith("America") else "Summer"
-            )
-            if daylight
-            else text
-        )
+        return names.zone_name(zone.id, self.locale, daylight=daylight)
 
 
 def _year(year: int, count: int) -> str:

@@ -72,9 +72,14 @@ def week_rules(locale: str) -> tuple[int, int]:
     return found.first_week_day, found.min_week_days
 
 
-def zone_name(zone_id: str, locale: str) -> str:
+def zone_name(zone_id: str, locale: str, *, daylight: bool) -> str:
     """`Central European Standard Time`."""
-    return get_timezone_name(get_timezone(zone_id), width="long", locale=find_locale(locale))
+    return get_timezone_name(
+        get_timezone(zone_id),
+        width="long",
+        locale=find_locale(locale),
+        zone_variant="daylight" if daylight else "standard",
+    )
 
 
 def style_pattern(style: str, locale: str) -> str:

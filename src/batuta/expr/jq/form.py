@@ -1,7 +1,6 @@
 """Formats of jq: `@csv`, `@base64` and the like."""
 
 from base64 import b64decode, b64encode
-from binascii import Error as BinasciiError
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -84,7 +83,7 @@ def _base64d(value: Value) -> str:
     text = to_text(value).rstrip("=")
     try:
         return b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8", "replace")
-    except BinasciiError:
+    except ValueError:
         raise JqError(f"{type_name(value)} ({shown(value)}) is not valid base64 data") from None
 
 

@@ -12,8 +12,9 @@ from batuta.expr.values import Value
 def _math(name: str, code: Callable[[float], float]) -> None:
     @plain(name)
     def _apply(value: Value) -> Value:
+        operand = need(value, "number", "number required")
         try:
-            return number(code(need(value, "number", "number required")))
+            return number(code(operand))
         except (ValueError, OverflowError):
             return math.nan
 

@@ -147,10 +147,22 @@ class Evaluator(ValueEvaluator):
             return
         elif name == "error":
             yield from ((at[0], item) for item in self._call(node, scope, at[1]))
+        elif name in {"first", "last"} and len(arguments) == 1:
+            yield from self._edge_path(node, scope, at)
         elif name == "recurse" and len(arguments) <= 1:
             yield from self._recurse_path(arguments, scope, at)
         else:
             raise JqError("Invalid path expression")
+
+    def _edge_path(self, node: Node, scope: Scope, at: Step) -> Steps:
+        """`first(f)` and `last(f)`."""
+        found = None
+        for step in self.paths(node[2][0], scope, at):
+            found = step
+            if node[1] == "first":
+                break
+        if found is not None:
+            yield found
 
     def _recurse_path(self, arguments: tuple[Node, ...], scope: Scope, at: Step) -> Steps:
         stack: list[Steps] = [iter((at,))]

@@ -53,7 +53,10 @@ def _recurse(call: Invocation) -> Iterator[Value]:
 
 
 def _range(call: Invocation) -> Iterator[Value]:
-    for given in call.run.combinations(call.arguments, call.scope, call.value):
+    # The first argument is the outermost here, unlike in other functions.
+    reverse = tuple(reversed(call.arguments))
+    for backwards in call.run.combinations(reverse, call.scope, call.value):
+        given = tuple(reversed(backwards))
         if any(type_name(each) != "number" for each in given):
             raise JqError("Range bounds must be numeric")
         start, end, step = (0, *given, 1) if len(given) == 1 else (*given, 1)[:3]
