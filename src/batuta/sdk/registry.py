@@ -33,7 +33,8 @@ class Registry:
         self._facts: dict[str, TypeFacts] = {}
         self._names: dict[str, list[str]] = {}
         self.failures: dict[str, str] = {}
-        for package in packages:
+        self.packages = tuple(packages)
+        for package in self.packages:
             self._add_package(package)
 
     @classmethod

@@ -1,5 +1,6 @@
 """Types by name: installed, only known, broken, unknown."""
 
+import subprocess
 import sys
 from types import ModuleType
 
@@ -61,6 +62,17 @@ def test_a_broken_plugin_names_itself_and_disables_only_itself(
     with pytest.raises(PluginError, match=r"The plugin x\.Broken cannot be loaded"):
         registry.get("x.Broken")
     assert registry.get("io.kestra.plugin.core.flow.If").TYPE
+
+
+def test_no_type_is_imported_before_it_is_used() -> None:
+    code = (
+        "import sys; from batuta.sdk import Registry; registry = Registry.installed(); list(registry)\n"
+        "roots = {path.partition(':')[0] for path in registry.packages}\n"
+        "print([name for name in sys.modules if name.startswith('batuta.plugins.')\n"
+        "       and not any(root == name or root.startswith(name + '.') for root in roots)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 class Sample(Task, type="x.Sample"):
