@@ -220,13 +220,13 @@ async def test_a_timeout_ends_the_processes_and_fails_the_attempt(
         "taskRunner": PROCESS,
         "commands": ["echo pid $$", wait_on(tmp_path / "pipe")],
     }
-    job = make_job(spec, timeout=SECOND // 2)
+    job = make_job(spec, timeout=2 * SECOND)
     pool.submit(job)
     finished = await events.result(job)
     assert finished.state is State.FAILED
-    assert finished.error == "Timeout after 00:00:00.500"
+    assert finished.error == "Timeout after 00:00:02.000"
     assert finished.outputs is None
-    assert "Timeout after 00:00:00.500" in events.messages("ERROR")
+    assert "Timeout after 00:00:02.000" in events.messages("ERROR")
     assert not is_alive(int(events.messages()[0].split()[1]))
 
 
@@ -253,12 +253,11 @@ async def test_jobs_above_the_capacity_wait_and_can_be_killed_while_they_do(
 async def test_an_idle_process_goes_away_and_comes_back(tmp_path: Path, events: Recorder) -> None:
     pool = WorkerPool(options(tmp_path, idle=SECOND // 100), events=events, clock=SystemClock())
     try:
-        first = shell("echo one")
-        pool.submit(first)
-        await events.until(lambda: events.begun)
+        pool.submit(shell("echo in", wait_on(tmp_path / "pipe")))
+        await events.message("in")
         pid = pool.pid
         assert pid is not None
-        await events.result(first)
+        await asyncio.to_thread((tmp_path / "pipe").write_text, "go\n")
         await gone(pid)
         second = shell("echo two")
         pool.submit(second)
@@ -391,7 +390,7 @@ async def test_a_job_is_not_taken_twice(pool: WorkerPool, events: Recorder) -> N
 async def test_a_process_that_does_not_answer_counts_as_dead(
     tmp_path: Path, events: Recorder
 ) -> None:
-    pool = WorkerPool(options(tmp_path, liveness=SECOND), events=events, clock=SystemClock())
+    pool = WorkerPool(options(tmp_path, liveness=2 * SECOND), events=events, clock=SystemClock())
     try:
         job = shell("echo in", wait_on(tmp_path / "pipe"))
         pool.submit(job)
