@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from batuta.engine.events import AnyEvent, TaskFinished, TaskStarted
+from batuta.engine.events import AnyEvent, AttemptLost, TaskFinished, TaskStarted
 from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import Instant
 from batuta.model.label import Label
@@ -69,7 +69,12 @@ class Reports:
         self._settle(job, event)
 
     def lost(self, job: Job) -> None:
-        self._settle(job, self._work.lost(TaskRunId(job.info.task_run_id), job.info.attempt))
+        self._settle(job, self._lost(job))
+
+    def _lost(self, job: Job) -> AttemptLost:
+        info = job.info
+        execution_id, run_id = ExecutionId(info.execution_id), TaskRunId(info.task_run_id)
+        return self._work.lost(execution_id, run_id, info.attempt)
 
     async def ask(self, job: Job, operation: str, arguments: Mapping[str, Any]) -> Any:
         return await self._answers.answer(job.info, operation, arguments)

@@ -14,7 +14,7 @@ from batuta.engine.commands import Render
 from batuta.engine.events import AnyEvent, AttemptLost, TaskFinished
 from batuta.engine.execution import TaskRun
 from batuta.engine.plan import AnyNode, Leaf, WorkDir
-from batuta.model.ids import TaskRunId
+from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.state import State
 from batuta.operations.services import Services
 from batuta.server.executor.inline import run_info
@@ -32,6 +32,9 @@ from batuta.server.protocol import ChildSpec, Job, JobFinished
 from batuta.server.worker.attempt import Attempt
 from batuta.server.worker.pool import WorkerPool
 from batuta.store.rows import JobRow
+
+MAX_LOSSES = 3
+"""A task that has taken its worker down so often is the cause: its next loss counts as a failure."""
 
 log = structlog.get_logger()
 
@@ -73,7 +76,7 @@ class Work:
             run = live.execution.runs.get(row.task_run_id) if live is not None else None
             is_task = isinstance(read_note(row.payload), TaskNote)
             if is_task and run is not None and run.state is State.RUNNING:
-                self._settle(row, self.lost(row.task_run_id, row.attempt))
+                self._settle(row, self.lost(row.execution_id, row.task_run_id, row.attempt))
             else:
                 self.dispatch(row)
 
@@ -87,13 +90,19 @@ class Work:
         """The attempt ended."""
         self._kills.pop(run_id, None)
 
-    def lost(self, run_id: TaskRunId, attempt: int) -> AttemptLost:
-        """By the server's policy a lost attempt runs again, or counts as failed (01 §10)."""
+    def lost(self, execution_id: ExecutionId, run_id: TaskRunId, attempt: int) -> AttemptLost:
+        """A lost attempt runs again, unless the server's policy or too many losses speak against it (01 §10)."""
+        live = self._residents.peek(execution_id)
+        run = live.execution.runs.get(run_id) if live is not None else None
+        losses = sum(
+            each.state is State.RESUBMITTED for each in (run.attempts if run else None) or ()
+        )
+        never = self._services.settings.restart_strategy == "NEVER"
         return AttemptLost(
             at=self._services.clock.now(),
             task_run_id=run_id,
             attempt=attempt,
-            resubmit=self._services.settings.restart_strategy != "NEVER",
+            resubmit=not never and losses < MAX_LOSSES,
         )
 
     async def _begin(self, row: JobRow) -> None:
