@@ -95,7 +95,7 @@ def test_python_dates_are_understood() -> None:
             "utc": datetime(2024, 3, 5, 6, 7, 8, 500_000, tzinfo=UTC),
             "paris": datetime(2024, 3, 5, 6, 7, 8, tzinfo=ZoneInfo("Europe/Paris")),
             "fixed": datetime(2024, 3, 5, 6, 7, 8, tzinfo=timezone(timedelta(hours=2))),
-            "local": datetime(2024, 3, 5, 6, 7),
+            "local": datetime(2024, 3, 5, 6, 7),  # noqa: DTZ001 - naive on purpose
             "day": date(2024, 3, 5),
             "span": timedelta(hours=1, seconds=5),
         }

@@ -1,12 +1,12 @@
-"""Names and symbols of languages: the only place that uses babel."""
+"""Names and symbols of languages: the only place that uses babel, which is imported on first use (08 §4)."""
 
 import re
 from datetime import time
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import get_period_id, get_timezone, get_timezone_name
+if TYPE_CHECKING:
+    from babel import Locale
 
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:[_-][A-Za-z0-9]{2,8})*", re.ASCII)
 _WIDTHS = {"short": "abbreviated", "full": "wide", "narrow": "narrow"}
@@ -15,8 +15,10 @@ Names = tuple[str, ...]
 
 
 @lru_cache(maxsize=64)
-def find_locale(identifier: str) -> Locale:
+def find_locale(identifier: str) -> "Locale":
     """Raises `ValueError` for what is no locale; one that nobody has data for is English."""
+    from babel import Locale, UnknownLocaleError
+
     if _LOCALE.fullmatch(identifier) is None:
         raise ValueError(f"Invalid locale format: {identifier}")
     parts = re.split("[_-]", identifier)
@@ -59,6 +61,8 @@ def halves_of_day(locale: str) -> Names:
 
 
 def period_of_day(hour: int, minute: int, *, locale: str, width: str) -> str:
+    from babel.dates import get_period_id
+
     found = find_locale(locale)
     key = get_period_id(time(hour, minute), type=None, locale=found)
     periods: Any = found.day_periods
@@ -74,6 +78,8 @@ def week_rules(locale: str) -> tuple[int, int]:
 
 def zone_name(zone_id: str, locale: str, *, daylight: bool) -> str:
     """`Central European Standard Time`."""
+    from babel.dates import get_timezone, get_timezone_name
+
     return get_timezone_name(
         get_timezone(zone_id),
         width="long",

@@ -1,9 +1,10 @@
 """Encryption with AES in GCM mode (02 §5)."""
 
 from base64 import b64encode
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
@@ -52,13 +53,17 @@ def decrypt(key: Value, encrypted: Value) -> Value:
     data = _bytes(text)
     if len(data) < _IV_BYTES:
         raise RuntimeFaultError("the encrypted text is too short")
+    from cryptography.exceptions import InvalidTag
+
     try:
         return _cipher(key).decrypt(data[:_IV_BYTES], data[_IV_BYTES:], None).decode()
     except (InvalidTag, ValueError):
         raise EvaluationError("The text cannot be decrypted with this key") from None
 
 
-def _cipher(key: Value) -> AESGCM:
+def _cipher(key: Value) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     raw = _bytes(java_text(key))
     if len(raw) not in {16, 24, 32}:
         raise EvaluationError(f"Invalid AES key length: {len(raw)} bytes")
