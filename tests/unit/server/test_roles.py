@@ -67,6 +67,34 @@ async def test_look_ups_leave_the_turn_and_secrets_stay_hidden(tmp_path: Path) -
         assert not any("tell-nobody" in message for message in said)
 
 
+async def test_a_secret_that_one_task_alone_reads_stays_hidden(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        key = await one.save(f"""
+            id: f
+            namespace: acme
+            tasks: [{{id: say, type: {LOG}, message: "it is {{{{ secret('TOKEN') }}}}"}}]
+            """)
+        execution_id = await one.start(key)
+        await one.ended(execution_id)
+        assert "it is ******" in [row.message for row in await one.logs(execution_id)]
+
+
+async def test_a_problem_of_the_engine_shows_no_secret(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        key = await one.save(f"""
+            id: f
+            namespace: acme
+            tasks:
+              - id: loop
+                type: {FLOW}.ForEach
+                values: "{{{{ secret('TOKEN') }}}}"
+                tasks: [{{id: say, type: {LOG}, message: x}}]
+            """)
+        execution_id = await one.start(key)
+        assert (await one.ended(execution_id)).row.execution.state is State.FAILED
+        assert not any("tell-nobody" in row.message for row in await one.logs(execution_id))
+
+
 async def test_an_unknown_secret_fails_the_task_and_names_it(tmp_path: Path) -> None:
     async with running(tmp_path) as one:
         key = await one.save(f"""

@@ -113,7 +113,7 @@ class InlineRunner:
         """Never raises for what the task or its properties do wrong; that is a failed attempt."""
         started = self._now()
         node = live.plan.nodes[run.task_id]
-        masks = Masks(live.secrets)
+        masks = live.masks
         log = InlineLog(masks, minimum=node.log_level, now=self._now)
         info = run_info(live, run, attempt=attempt)
         context = InlineContext(

@@ -57,7 +57,7 @@ def engine_log(live: Live, logged: Logged) -> LogRow:
     return LogRow(
         at=logged.at,
         level=logged.level,
-        message=logged.message,
+        message=live.masks.apply(logged.message),
         flow=live.plan.flow,
         execution_id=live.execution.id,
         task_id=run.task_id if run is not None else None,

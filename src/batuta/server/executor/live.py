@@ -13,6 +13,7 @@ from batuta.sdk.input import Input
 from batuta.server.executor.outputs import OutputTree
 from batuta.server.executor.secrets import Cipher, decrypt_inputs, reveal
 from batuta.server.executor.variables import execution_variables
+from batuta.server.worker.log import Masks
 from batuta.store.rows import ParentLink
 
 
@@ -29,9 +30,9 @@ class Live:
         "items_saved",
         "link",
         "loaded",
+        "masks",
         "output_problem",
         "plan",
-        "secrets",
         "states",
         "timers",
         "trees",
@@ -60,8 +61,8 @@ class Live:
         self.items_saved: set[TaskRunId] = set()
         self.output_problem: str | None = None
         """Why the outputs of the flow could not be rendered; told to a parent that waits."""
-        self.secrets: set[str] = set()
-        """Texts that were decrypted for templates; masked in every log of the execution."""
+        self.masks = Masks()
+        """Secrets that templates of the execution have met; hidden in all that it logs."""
         self.states: dict[str, dict[str | None, str]] | None = {} if keeps_states else None
         """State by task and own value, for `tasks` of templates; None where no template names it."""
         self._deferred = 0
@@ -76,7 +77,7 @@ class Live:
             self._header = execution_variables(self.plan, execution)
             if self.declared:
                 stored = decrypt_inputs(
-                    execution.inputs, secret_ids(self.declared), self.cipher, found=self.secrets
+                    execution.inputs, secret_ids(self.declared), self.cipher, found=self.masks
                 )
                 self._header["inputs"] = visible_inputs(self.declared, stored)
         self._header_of = execution
@@ -90,7 +91,7 @@ class Live:
         tree = self.trees.get(run.task_id)
         if tree is None:
             tree = self.trees[run.task_id] = OutputTree()
-        tree.put(run.path, reveal(outputs, self.cipher, self.secrets))
+        tree.put(run.path, reveal(outputs, self.cipher, self.masks))
 
     def forget_below(self, parent: TaskRun) -> None:
         """The task runs inside this one are gone, with their outputs."""

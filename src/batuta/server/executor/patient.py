@@ -38,5 +38,5 @@ class PatientRendering:
         """Over a snapshot of the execution's variables, `extra` over them."""
         variables = await snapshot(self._rendering, live, run, items=items)
         job = Job(info=frame_info(live, run), spec={}, variables={})
-        host = LookUpHost(job, self.here(), mask=live.secrets.add)
+        host = LookUpHost(job, self.here(), mask=live.masks.add)
         return JobRenderer({**variables, **(extra or {})}, host, lazy_variables=self._lazy)

@@ -9,6 +9,12 @@ from batuta.flow.inputs import get_nested, put_nested
 ENCRYPTED_TYPE = "io.kestra.datatype:aes_encrypted"
 
 
+class Found(Protocol):
+    """Is told every text that was decrypted."""
+
+    def add(self, text: str, /) -> None: ...
+
+
 class Cipher(Protocol):
     def encrypt(self, text: str) -> str: ...
 
@@ -22,7 +28,7 @@ def decrypt_inputs(
     secret_ids: Sequence[str],
     cipher: Cipher | None,
     *,
-    found: set[str],
+    found: Found,
 ) -> Mapping[str, Any]:
     """The inputs with those of type SECRET decrypted; the plain texts are added to `found`."""
     result: Mapping[str, Any] = inputs
@@ -35,7 +41,7 @@ def decrypt_inputs(
     return result
 
 
-def reveal(value: Any, cipher: Cipher | None, found: set[str]) -> Any:
+def reveal(value: Any, cipher: Cipher | None, found: Found) -> Any:
     """The value with every encrypted part decrypted; plain texts that came out are added to `found`.
 
     The same object where nothing is encrypted.
@@ -53,7 +59,7 @@ def reveal(value: Any, cipher: Cipher | None, found: set[str]) -> Any:
     return value
 
 
-def _decrypted(text: str, cipher: Cipher | None, found: set[str]) -> str:
+def _decrypted(text: str, cipher: Cipher | None, found: Found) -> str:
     if cipher is None:
         raise ValueError(
             "an encrypted value cannot be read: `kestra.encryption.secret-key` is not set"

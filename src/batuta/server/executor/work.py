@@ -174,7 +174,7 @@ class Work:
             variables=variables,
             timeout=note.timeout,
             log_level=node.log_level,
-            secrets=tuple(live.secrets),
+            secrets=live.masks.secrets,
             lazy_variables=self._services.settings.lazy_variables,
             path=run.path,
             children=children,

@@ -35,6 +35,10 @@ class Masks:
             longest_first = sorted(self._secrets, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(self._secrets)
+
     def apply(self, text: str) -> str:
         return text if self._pattern is None else self._pattern.sub(MASK, text)
 
