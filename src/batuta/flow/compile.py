@@ -186,11 +186,15 @@ class _Builder:
 
     def _leaf(self, task: TaskBase) -> plan.Leaf:
         placement = task.PLACEMENT if isinstance(task, Task) else Placement.WORKER
+        updates = type(task).TYPE in UPDATES_EXECUTION
+        if placement is Placement.INLINE and not updates and (task.log_to_file or task.task_cache):
+            # Both end in a file, and whoever runs inline has none.
+            placement = Placement.SERVER
         common = self.common(task)
         return plan.Leaf(
             **common,
             inline=placement is Placement.INLINE,
-            updates_execution=type(task).TYPE in UPDATES_EXECUTION,
+            updates_execution=updates,
             placement=placement.value,
             timeout=task.timeout,
             spec=dict(task.spec),
