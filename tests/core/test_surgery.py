@@ -12,76 +12,19 @@ from batuta.engine.plan import (
     Concurrency,
     Dag,
     Each,
-    Loop,
     Parallel,
     Pause,
-    Plan,
     Sequence,
     Subflow,
     WorkDir,
 )
-from batuta.engine.surgery import Edited, SurgeryError, mark, replay, restart
-from batuta.model.ids import ExecutionId, TaskRunId
+from batuta.engine.surgery import SurgeryError, restart
+from batuta.model.ids import ExecutionId
 from batuta.model.instant import Instant
 from batuta.model.label import Label
 from batuta.model.state import State
+from tests.core.operating import AT, NEW, S, again, edit, fails, go, marked, ran, tree
 from tests.unit.engine.driving import Build, Drive, leaf, words
-
-S = State
-NEW = ExecutionId("new")
-AT = Instant(7)
-
-
-def fails(*paths: str) -> Any:
-    """These fail at their first attempt; a name may carry a value: `t[a]`."""
-
-    def work(run: Any, attempt: int) -> State:
-        names = {run.task_id, f"{run.task_id}[{run.value}]"}
-        return S.FAILED if names & set(paths) and attempt == 1 else S.SUCCESS
-
-    return work
-
-
-def edit(drive: Drive, edited: Edited) -> Drive:
-    """The execution goes on with the edited rows."""
-    after = drive
-    if edited.execution.id != drive.execution.id:
-        after = Drive(
-            drive.plan, work=drive.work, render=drive.render, child=drive.child, reload=True
-        )
-    for run_id in edited.removed:
-        after.rows.pop(run_id)
-    after.rows.update({run.id: run for run in edited.saved})
-    after.execution = edited.execution
-    after.commands.clear()
-    return after
-
-
-def go(drive: Drive, edited: Edited) -> Drive:
-    after = edit(drive, edited)
-    first = after.execution.state is S.CREATED
-    return after.send(e.Created(at=AT) if first else e.Restarted(at=AT))
-
-
-def again(drive: Drive) -> Edited:
-    return restart(drive.plan, drive.execution, tuple(drive.rows.values()), at=AT)
-
-
-def from_task(drive: Drive, path: str | None) -> Edited:
-    run_id = None if path is None else drive.run(path).id
-    rows = tuple(drive.rows.values())
-    return replay(drive.plan, drive.execution, rows, at=AT, new_id=NEW, task_run_id=run_id)
-
-
-def marked(drive: Drive, path: str, state: State) -> Edited:
-    rows = tuple(drive.rows.values())
-    return mark(
-        drive.plan, drive.execution, rows, task_run_id=drive.run(path).id, state=state, at=AT
-    )
-
-
-def ran(plan: Plan, *bad: str) -> Drive:
-    return Drive(plan, work=fails(*bad), reload=True).start()
 
 
 def test_106_a_restart_runs_the_failed_task_again() -> None:
@@ -356,148 +299,6 @@ def test_all_batches_are_made_anew_on_request() -> None:
     drive = batches(S.SUCCESS, S.FAILED, restart_failed=False)
     after = go(drive, again(drive))
     assert names(after)["StartChild"] == 2
-
-
-def test_112_a_replay_from_the_start_is_a_fresh_execution() -> None:
-    drive = ran(Build().plan(leaf("a"), leaf("b")), "b")
-    edited = from_task(drive, None)
-    assert words(edited.execution.histories) == "CREATED"
-    assert edited.saved == ()
-    assert Label("system.replay", "true") in edited.execution.labels
-    assert edited.execution.original_id == "exec"
-    assert go(drive, edited).history == "CREATED RUNNING FAILED"
-
-
-def test_113_a_replay_from_a_task_keeps_what_was_before_it() -> None:
-    drive = ran(Build().plan(*(leaf(name) for name in "abcde"), errors=[leaf("e1")]))
-    edited = from_task(drive, "b")
-    after = edit(drive, edited)
-    assert after.order == ["a", "b"]
-    assert after.runs["b"] == "CREATED SUBMITTED RUNNING SUCCESS RESTARTED"
-    after.send(e.Restarted(at=AT))
-    assert after.order == list("abcde")
-    assert after.history == "CREATED RUNNING SUCCESS RESTARTED RUNNING SUCCESS"
-
-
-def test_a_replay_from_a_failed_task_continues_although_there_are_errors() -> None:
-    drive = ran(Build().plan(leaf("a"), leaf("b"), errors=[leaf("e")]), "a")
-    after = go(drive, from_task(drive, "a"))
-    assert after.order == ["a", "b"]
-    assert after.history.endswith("RUNNING SUCCESS")
-
-
-def tree(kind: str) -> Plan:
-    """The nested flows of 01 §11.10, 115."""
-    b = Build()
-    if kind == "parallel":
-        inner = b.control(Parallel, "132", tasks=[leaf("1321"), leaf("1322")])
-        middle = b.control(Parallel, "13", tasks=[leaf("131"), inner, leaf("133")])
-        return b.plan(
-            b.control(Parallel, "1", tasks=[leaf("11"), leaf("12"), middle, leaf("14")]), leaf("2")
-        )
-    if kind == "each":
-        inner = b.control(Each, "12", values=["a", "b"], tasks=[leaf("121"), leaf("122")])
-        outer = b.control(
-            Each, "1", values=["s1", "s2", "s3"], tasks=[leaf("11"), inner, leaf("13")]
-        )
-        return b.plan(outer, leaf("2"))
-    sequence = b.control(Sequence, "21", tasks=[leaf("t1"), leaf("t2")])
-    outer = b.control(
-        Each, "1", values=["1", "2", "3"], concurrency=0, ordered=False, tasks=[sequence]
-    )
-    return b.plan(outer, leaf("2"))
-
-
-REPLAYS = [
-    # flow, runs, target, runs kept
-    ("parallel", 11, "1/13/132", 8),
-    ("each", 23, "1/12[s1]", 5),
-    ("each", 23, "1/12[s1]/121[a]", 6),
-    ("concurrent", 11, "1/21[1]", 8),
-]
-
-
-@pytest.mark.parametrize(("kind", "total", "target", "kept"), REPLAYS)
-def test_115_a_replay_inside_control_tasks_keeps_what_does_not_follow(
-    kind: str, total: int, target: str, kept: int
-) -> None:
-    drive = ran(tree(kind))
-    assert len(drive.rows) == total
-    after = edit(drive, from_task(drive, target))
-    assert len(after.rows) == kept
-    assert not set(after.rows) & set(drive.rows)
-    after.send(e.Restarted(at=AT))
-    assert after.history.endswith("RESTARTED RUNNING SUCCESS")
-    assert sorted(after.order) == sorted(drive.order)
-
-
-def test_a_replay_in_a_dag_drops_only_what_depends_on_the_task() -> None:
-    b = Build()
-    needs = {"b": ("a",), "c": ("b",), "e": ("d",)}
-    plan = b.plan(b.control(Dag, "g", tasks=[leaf(name) for name in "abcde"], depends_on=needs))
-    drive = ran(plan)
-    after = edit(drive, from_task(drive, "g/b"))
-    assert sorted(after.order) == ["g", "g/a", "g/b", "g/d", "g/e"]
-    assert after.send(e.Restarted(at=AT)).history.endswith("SUCCESS")
-
-
-def test_a_replay_of_errors_keeps_the_failure() -> None:
-    drive = ran(Build().plan(leaf("a"), errors=[leaf("e1"), leaf("e2")], finally_=[leaf("f")]), "a")
-    after = go(drive, from_task(drive, "e1"))
-    assert after.history == "CREATED RUNNING FAILED RESTARTED RUNNING FAILED"
-    assert after.order == ["a", "e1", "e2", "f"]
-    assert after.attempts["a"] == "FAILED"
-
-
-def test_a_replay_from_a_loop_or_a_choice_begins_it_anew() -> None:
-    b = Build()
-    plan = b.plan(
-        b.condition("c", "{{ x }}", [leaf("yes")], [leaf("no")]),
-        b.control(Loop, "u", condition="{{ x }}", interval="PT1S", tasks=[leaf("t")]),
-    )
-    drive = Drive(
-        plan, render=lambda r: {**r.values, "value": "1", "condition": "1"}, reload=True
-    ).start()
-    drive.render = lambda r: {**r.values, "value": "0", "condition": "1"}
-    after = go(drive, from_task(drive, "c"))
-    assert after.order == ["c", "c/no", "u", "u/t#0"]
-    again_ = go(drive, from_task(drive, "u"))
-    assert again_.order == ["c", "c/yes", "u", "u/t#0"]
-
-
-NO_REPLAY = ["x", "dyn"]
-
-
-@pytest.mark.parametrize("path", NO_REPLAY)
-def test_some_task_runs_cannot_be_replayed(path: str) -> None:
-    at = Instant(0)
-    dynamic = e.ChildRun(task_id="dyn", state=S.SUCCESS, started=at, ended=at, dynamic=True)
-    answer = e.TaskFinished(at=at, task_run_id="", attempt=0, state=S.SUCCESS, children=(dynamic,))  # type: ignore[arg-type]
-    drive = Drive(
-        Build().plan(leaf("a"), after=[leaf("x")]),
-        work=lambda r, _n: answer if r.task_id == "a" else S.SUCCESS,
-    ).start()
-    with pytest.raises(SurgeryError, match="cannot be"):
-        from_task(drive, path)
-    with pytest.raises(SurgeryError, match="cannot be run again"):
-        marked(drive, path, S.RUNNING)
-
-
-def test_unknown_task_runs_are_refused() -> None:
-    drive = ran(Build().plan(leaf("a")))
-    rows = tuple(drive.rows.values())
-    with pytest.raises(SurgeryError, match="does not exist"):
-        replay(drive.plan, drive.execution, rows, at=AT, new_id=NEW, task_run_id=TaskRunId("zz"))
-    with pytest.raises(SurgeryError, match="does not exist"):
-        mark(drive.plan, drive.execution, rows, task_run_id=TaskRunId("zz"), state=S.FAILED, at=AT)
-
-
-def test_a_running_execution_is_replayed_with_what_runs_restarted() -> None:
-    b = Build()
-    loop = b.control(Each, "l", values=["a", "b"], concurrency=0, tasks=[leaf("t", inline=False)])
-    drive = Drive(b.plan(loop), work=lambda _r, _n: None).start()
-    edited = from_task(drive, "l/t[a]")
-    assert [run.state for run in edited.saved] == [S.RUNNING, S.RESTARTED, S.RESTARTED]
 
 
 def test_117_a_marked_task_run_lets_the_flow_go_on() -> None:

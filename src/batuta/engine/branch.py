@@ -69,7 +69,7 @@ def schedule_in_order(turn: Turn, scope: Scope, tasks: tuple[TaskId, ...]) -> bo
 
 def advance(turn: Turn, scope: Scope, flowing: Flowing) -> None:
     """Start what may start in a scope, go on to its next list, or end it."""
-    node = turn.plan if scope is None else turn.node(scope)
+    node = _node(turn, scope)
     if turn.progress(scope).branch is not Branch.TASKS:
         _advance_list(turn, scope, flowing)
         return
@@ -90,7 +90,7 @@ def advance(turn: Turn, scope: Scope, flowing: Flowing) -> None:
 
 def leave_tasks(turn: Turn, scope: TaskRun, flowing: Flowing) -> None:
     """What `passed` decided: the main children were the last ones; a failure set meanwhile counts."""
-    if turn.progress(scope).worst is State.FAILED and _list(turn.node(scope), Branch.ERRORS):
+    if turn.progress(scope).worst is State.FAILED and _list(_node(turn, scope), Branch.ERRORS):
         _enter_list(turn, scope, Branch.ERRORS)
         _advance_list(turn, scope, flowing)
     else:
@@ -99,7 +99,7 @@ def leave_tasks(turn: Turn, scope: TaskRun, flowing: Flowing) -> None:
 
 def child_ended(turn: Turn, scope: Scope, child: TaskRun, *, flowing: Flowing) -> None:
     """Count a child that ended. Whether the scope advances or settles is decided by the caller."""
-    node = turn.plan if scope is None else turn.node(scope)
+    node = _node(turn, scope)
     progress = turn.progress(scope)
     live = progress.live - 1
     if child.task_id in _side_tasks(node):
@@ -116,7 +116,7 @@ def _advance_list(turn: Turn, scope: Scope, flowing: Flowing) -> None:
     progress = turn.progress(scope)
     if progress.side:
         return
-    tasks = _list(turn.plan if scope is None else turn.node(scope), progress.branch)
+    tasks = _list(_node(turn, scope), progress.branch)
     if progress.cursor < len(tasks):
         turn.note(scope, cursor=progress.cursor + 1, live=progress.live + 1, side=progress.side + 1)
         turn.spawn(tasks[progress.cursor], _current(turn, scope))
@@ -125,7 +125,7 @@ def _advance_list(turn: Turn, scope: Scope, flowing: Flowing) -> None:
 
 
 def _leave_list(turn: Turn, scope: Scope, flowing: Flowing) -> None:
-    node = turn.plan if scope is None else turn.node(scope)
+    node = _node(turn, scope)
     progress = turn.progress(scope)
     before_finally = progress.branch in {Branch.TASKS, Branch.ERRORS}
     if before_finally and progress.worst is not State.KILLED and _list(node, Branch.FINALLY):
@@ -149,6 +149,11 @@ def _list(node: Any, branch: Branch) -> tuple[TaskId, ...]:
             tasks = node.after
     result: tuple[TaskId, ...] = tasks
     return result
+
+
+def _node(turn: Turn, scope: Scope) -> Any:
+    """What has the lists of a scope."""
+    return turn.plan if scope is None else turn.plan.nodes[scope.task_id]
 
 
 def _side_tasks(node: Any) -> tuple[TaskId, ...]:

@@ -49,7 +49,7 @@ def resume(turn: Turn, event: Resumed) -> None:
         if meant or turn.course.held:
             kill(turn, KillRequested(at=event.at))
     elif meant:
-        node = turn.node(meant[0])
+        node = turn.plan.nodes.get(meant[0].task_id)
         if isinstance(node, Pause):
             pause_node.resumed(turn, node, meant[0], event=event)
     elif turn.course.held and event.task_run_id is None:

@@ -115,7 +115,7 @@ def _waits(run: TaskRun) -> bool:
 def _wait(turn: Turn, run: TaskRun) -> None:
     run = turn.runs[run.id]
     progress = turn.progress(run)
-    node = turn.node(run)
+    node = turn.plan.nodes.get(run.task_id)
     if node is not None and node.retry is not None:
         _show_failure(turn, node.retry, run)
     failed_at = run.attempts[-1].histories[-1].at if run.attempts else turn.at

@@ -19,6 +19,7 @@ from batuta.engine.commands import (
     RunSaved,
     RunsRemoved,
     RunTask,
+    SetTimer,
     Step,
 )
 from batuta.engine.execution import (
@@ -32,7 +33,8 @@ from batuta.engine.execution import (
     Progress,
     TaskRun,
 )
-from batuta.engine.plan import AnyNode, Plan
+from batuta.engine.live import LiveRuns, live_runs
+from batuta.engine.plan import Plan
 from batuta.model.ids import TaskId, TaskRunId, derived_id
 from batuta.model.instant import Instant
 from batuta.model.state import History, State
@@ -50,7 +52,7 @@ class Turn:
     """`at` is the instant of the event; every history entry of the turn carries it."""
 
     __slots__ = (
-        "_copied",
+        "_drafted",
         "_removed",
         "_rest",
         "_touched",
@@ -67,12 +69,12 @@ class Turn:
         self.plan = plan
         self.at = at
         self.execution = execution
-        self.runs: Mapping[TaskRunId, TaskRun] = execution.runs
+        self.runs = live_runs(execution.runs)
         self.commands: list[AnyCommand] = []
         self.agenda: deque[Item] = deque()
         self.asserted = False
         """Whether the SLA assertions have been judged in this turn."""
-        self._copied: dict[TaskRunId, TaskRun] | None = None
+        self._drafted = False
         self._touched: dict[TaskRunId, TaskRun] = {}
         self._removed: list[RunsRemoved] = []
         self._rest: list[Change] = []
@@ -106,10 +108,6 @@ class Turn:
 
     # -- task runs ----------------------------------------------------------------------------------------
 
-    def node(self, run: TaskRun) -> AnyNode | None:
-        """None for a dynamic run, and for a task that the flow's revision no longer has."""
-        return self.plan.nodes.get(run.task_id)
-
     def progress(self, scope: Scope) -> Progress:
         """The memory of a scope as it is now, whatever became of it since `scope` was looked up."""
         if scope is None:
@@ -127,10 +125,8 @@ class Turn:
 
     def put(self, run: TaskRun) -> TaskRun:
         """Take in the new value of a task run that has not ended."""
-        if self._copied is None:
-            self._copied = dict(self.runs)
-            self.runs = self._copied
-        self._copied[run.id] = self._touched[run.id] = run
+        self._draft().put(run.id, run)
+        self._touched[run.id] = run
         return run
 
     def mark(self, run: TaskRun, /, *states: State, **fields: Any) -> TaskRun:
@@ -171,17 +167,9 @@ class Turn:
     def end(self, run: TaskRun, /, *states: State, **fields: Any) -> TaskRun:
         """The last state of a task run; it leaves the live ones and its parent will be told."""
         run = self.mark(run, *states, **fields)
-        self.drop(run.id)
+        self._drop(run.id)
         self.agenda.append(Ended(run))
         return run
-
-    def drop(self, run_id: TaskRunId) -> None:
-        """Take a task run out of the live ones."""
-        if run_id in self.runs:
-            if self._copied is None:
-                self._copied = dict(self.runs)
-                self.runs = self._copied
-            del self._copied[run_id]
 
     def save(self, run: TaskRun) -> None:
         """The row of a task run that is not, or no more, a live one."""
@@ -210,14 +198,12 @@ class Turn:
     def result(self, before: Execution) -> Step:
         """What came of the turn; the object that came in when nothing changed."""
         execution = self.execution
-        if self._copied is not None:
-            execution = _replace(execution, runs=self._copied)
+        if self._drafted:
+            execution = _replace(execution, runs=self.runs.settled())
         changed = execution is not before
         if not changed and not self.commands and not self._rest and not self._touched:
             return Step(before)
-        # What is run at once goes before what is rendered, so that task runs come in the order of 01 §6.2.
-        runs = [command for command in self.commands if isinstance(command, RunTask)]
-        rest = [command for command in self.commands if not isinstance(command, RunTask)]
+        runs, rest = _in_order(self.commands)
         announced = [] if execution.state is before.state else [Announce(state=execution.state)]
         commands = (*announced, *runs, *rest)
         changes: list[Change] = []
@@ -225,6 +211,38 @@ class Turn:
         changes.extend(map(RunSaved, self._touched.values()))
         changes.extend(self._rest)
         return Step(execution, tuple(changes), commands)
+
+    def _drop(self, run_id: TaskRunId) -> None:
+        """Take a task run out of the live ones."""
+        if run_id in self.runs:
+            self._draft().put(run_id, None)
+
+    def _draft(self) -> LiveRuns:
+        if not self._drafted:
+            self.runs, self._drafted = self.runs.draft(), True
+        return self.runs
+
+
+def _in_order(commands: Iterable[AnyCommand]) -> tuple[list[RunTask], list[AnyCommand]]:
+    """What is run goes before what is rendered: task runs are created in the order of the recorded cases.
+
+    Timers of one turn that are due together are set apart, to fire in the order in which they were set.
+    """
+    runs: list[RunTask] = []
+    rest: list[AnyCommand] = []
+    taken: set[Instant] = set()
+    for command in commands:
+        if isinstance(command, RunTask):
+            runs.append(command)
+        elif isinstance(command, SetTimer):
+            due = command.due
+            while due in taken:
+                due = Instant(due + 1)
+            taken.add(due)
+            rest.append(SetTimer(timer_id=command.timer_id, due=due))
+        else:
+            rest.append(command)
+    return runs, rest
 
 
 def begun(run: TaskRun, at: Instant) -> tuple[Attempt, ...]:

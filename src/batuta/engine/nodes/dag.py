@@ -8,7 +8,6 @@ from batuta.engine.nodes import sequence
 from batuta.engine.nodes.parallel import has_room
 from batuta.engine.plan import Dag
 from batuta.engine.turn import Turn
-from batuta.model.ids import TaskId
 
 
 def enter(turn: Turn, _node: Dag, run: TaskRun) -> None:
@@ -16,9 +15,11 @@ def enter(turn: Turn, _node: Dag, run: TaskRun) -> None:
 
 
 def schedule(turn: Turn, node: Dag, run: TaskRun) -> bool:
-    begun = set(turn.progress(run).begun)
+    begun, done = set(turn.progress(run).begun), set(turn.progress(run).done)
+    # A dependency that is disabled is no obstacle.
+    waiting = set(node.tasks) - done
     for task_id in node.tasks:
-        if task_id in begun or not _is_free(turn, node, run, task_id=task_id):
+        if task_id in begun or not waiting.isdisjoint(node.depends_on.get(task_id, ())):
             continue
         if not has_room(turn, run, node.concurrent):
             return False
@@ -26,13 +27,6 @@ def schedule(turn: Turn, node: Dag, run: TaskRun) -> bool:
         turn.note(run, begun=(*turn.progress(run).begun, task_id))
         branch.start(turn, run, task_id)
     return len(begun) == len(node.tasks)
-
-
-def _is_free(turn: Turn, node: Dag, run: TaskRun, *, task_id: TaskId) -> bool:
-    """A dependency that is disabled is no obstacle."""
-    done = turn.progress(run).done
-    needs = node.depends_on.get(task_id, ())
-    return all(need in done or need not in node.tasks for need in needs)
 
 
 def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:

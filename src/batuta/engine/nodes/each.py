@@ -82,7 +82,7 @@ def _start(turn: Turn, node: Each, run: TaskRun, *, place: tuple[int, int]) -> N
 
 def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
     """The next task of the value, if tasks of one value follow each other and the child did not stop it."""
-    node = turn.node(run)
+    node = turn.plan.nodes.get(run.task_id)
     if not isinstance(node, Each) or not node.ordered or child.state in STOPPING:
         return
     position = node.tasks.index(child.task_id) + 1

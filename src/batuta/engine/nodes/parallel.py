@@ -22,9 +22,9 @@ def schedule(turn: Turn, node: Parallel, run: TaskRun) -> bool:
 
 
 def has_room(turn: Turn, run: TaskRun, limit: int) -> bool:
-    """Whether one more child may start: within the task's limit (0 for none) and the window of the execution."""
+    """Whether one more child may start: within the task's limit or, without one (0), the execution's window."""
     live = turn.progress(run).live
-    return live == 0 or ((limit == 0 or live < limit) and len(turn.runs) < WINDOW)
+    return live == 0 or (live < limit if limit else len(turn.runs) < WINDOW)
 
 
 KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude))

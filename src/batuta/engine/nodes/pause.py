@@ -87,7 +87,7 @@ def _time(values: Any) -> tuple[Micros | None, State]:
 
 
 def is_waiting(turn: Turn, run: TaskRun) -> bool:
-    return run.state is State.PAUSED and isinstance(turn.node(run), Pause)
+    return run.state is State.PAUSED and isinstance(turn.plan.nodes.get(run.task_id), Pause)
 
 
 def fired(turn: Turn, node: Pause, run: TaskRun, *, name: str, number: str) -> None:

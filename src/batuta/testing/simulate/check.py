@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 
+import msgspec
+
 from batuta.engine.commands import (
     End,
     OutputsSaved,
@@ -73,9 +75,10 @@ class Rows:
     def reload(self) -> None:
         """Forget everything but the rows."""
         live = {run.id: run for run in self.runs.values() if not run.state.is_terminal}
-        data = codec.encode(self.execution)
+        data = codec.encode(msgspec.structs.replace(self.execution, runs=live))
         again = codec.decode_as(Execution, data)
         _require(again == self.execution, "the execution is not what its JSON says")
+        self.execution = again
         _require(dict(self.execution.runs) == live, "the live task runs are not those of the rows")
 
     def _check_idle(self, before: Execution, result: Step) -> None:
