@@ -23,6 +23,8 @@ class LogChoice(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str | None = None
     task_run_id: str | None = None
     attempt: int | None = None
+    task_ids: tuple[str, ...] = ()
+    """Any of these."""
 
 
 async def search(caller: Caller, services: Services, search: Search) -> Page[LogRow]:
@@ -40,18 +42,33 @@ async def read(
     caller: Caller, services: Services, execution_id: ExecutionId, *, choice: LogChoice
 ) -> AsyncIterator[Sequence[LogRow]]:
     """All chosen lines by time, in batches; nothing for an unknown execution."""
-    filters = _filters(caller, execution_id, choice)
     page = 1
     while True:
-        query = Query(
-            filters=filters, sort=[Sort("at"), Sort("id")], page=page, size=BATCH, total=False
-        )
-        rows = (await services.store.journal.logs(query)).rows
+        rows = await batch(caller, services, execution_id, choice=choice, page=page)
         if rows:
             yield rows
         if len(rows) < BATCH:
             return
         page += 1
+
+
+async def batch(
+    caller: Caller,
+    services: Services,
+    execution_id: ExecutionId,
+    *,
+    choice: LogChoice,
+    page: int,
+) -> Sequence[LogRow]:
+    """The chosen lines by time, BATCH of them at once; pages count from 1."""
+    query = Query(
+        filters=_filters(caller, execution_id, choice),
+        sort=[Sort("at"), Sort("id")],
+        page=page,
+        size=BATCH,
+        total=False,
+    )
+    return (await services.store.journal.logs(query)).rows
 
 
 async def newer(
@@ -135,4 +152,6 @@ def _filters(caller: Caller, execution_id: ExecutionId, choice: LogChoice) -> li
         filters.append(Filter("task_run_id", Op.EQUALS, choice.task_run_id))
         if choice.attempt is not None:
             filters.append(Filter("attempt", Op.EQUALS, choice.attempt))
+    if choice.task_ids:
+        filters.append(Filter("task_id", Op.IN, choice.task_ids))
     return filters

@@ -4,7 +4,7 @@ import secrets  # noqa: TID251 - the home of randomness
 import time
 from typing import Protocol
 
-from batuta.model.ids import ExecutionId, friendly_id
+from batuta.model.ids import ExecutionId, friendly_id, timed_id
 from batuta.model.instant import Instant
 
 
@@ -35,7 +35,8 @@ class SystemClock:
 
 class SystemIds:
     def execution_id(self) -> ExecutionId:
-        return ExecutionId(friendly_id(secrets.token_bytes(16)))
+        now = time.time_ns() // 1000  # noqa: TID251 - the home of time
+        return ExecutionId(timed_id(now, secrets.token_bytes(10)))
 
     def token(self) -> str:
         return friendly_id(secrets.token_bytes(16))

@@ -184,9 +184,9 @@ class KeyValues(Protocol):
         """Mark the last version deleted; whether there was a value that had not expired."""
 
     async def search(self, query: Query, *, now: Instant | None = None) -> Page[KvRow]:
-        """KV_FIELDS over last versions that are not deleted, nor expired at `now` (None: expired ones too).
+        """KV_FIELDS over last versions that are not expired at `now` (None: expired ones too).
 
-        Without a sort: by namespace and key.
+        They are not deleted either, unless a filter names `deleted`. Without a sort: by namespace and key.
         """
 
     async def versions(self, tenant: str, namespace: str, key: str) -> Sequence[KvRow]:

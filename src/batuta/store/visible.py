@@ -18,9 +18,11 @@ def flows_only(query: Query) -> Query:
 
 
 def values_only(query: Query, now: Instant | None) -> Query:
-    """Last versions that are not deleted, nor expired at `now`."""
+    """Last versions that have not expired at `now`; deleted ones only when a filter names `deleted`."""
+    named = any(condition.field == "deleted" for condition in query.filters)
     fresh = [] if now is None else [Filter("expired", Op.NOT_EQUALS, now)]
-    return replace(query, filters=[LATEST, ALIVE, *fresh, *query.filters])
+    alive = [] if named else [ALIVE]
+    return replace(query, filters=[LATEST, *alive, *fresh, *query.filters])
 
 
 def is_there(row: KvRow | None, now: Instant) -> bool:

@@ -12,7 +12,7 @@ from batuta.engine.events import Created
 from batuta.expr import ExpressionError
 from batuta.expr.host import Settings as ExprSettings
 from batuta.model.ids import FlowKey
-from batuta.model.instant import SECOND, Instant
+from batuta.model.instant import DAY, SECOND, Instant
 from batuta.model.label import Label, Labels
 from batuta.operations import start
 from batuta.operations.caller import SYSTEM
@@ -48,6 +48,8 @@ from batuta.store.rows import Committed, Fire, LogRow, Mail, TriggerKey, Trigger
 BLOCKED_SECONDS = 5.0
 """How often triggers are looked at that are due but wait for their execution."""
 RETRY_SECONDS = 1.0
+FIRES_KEPT = 30 * DAY
+"""How long fire times are remembered, so that nobody fires at one of them again (09 §7)."""
 EVALUATION_ERRORS = (
     ExpressionError,
     PluginError,
@@ -78,6 +80,7 @@ class Scheduler:
         self._place = place
         self._wake = asyncio.Event()
         self._edited: set[FlowKey] = set()
+        self._purge_due = Instant(0)
 
     async def run(self) -> None:
         stop = self._services.store.changes(self._on_commit)
@@ -97,7 +100,15 @@ class Scheduler:
         edited, self._edited = self._edited, set()
         await self._synchronise(edited, recover=False)
         blocked = await self._fire_due()
+        await self._purge_fires()
         await self._sleep(blocked=blocked)
+
+    async def _purge_fires(self) -> None:
+        """Once a day: the table would grow for ever."""
+        now = self._services.clock.now()
+        if now >= self._purge_due:
+            await self._services.store.triggers.purge_fires(before=Instant(now - FIRES_KEPT))
+            self._purge_due = Instant(now + DAY)
 
     async def _sleep(self, *, blocked: bool) -> None:
         timeout: float | None = BLOCKED_SECONDS

@@ -1,0 +1,166 @@
+"""Look-ups of templates: what functions of the expression language ask the server while a text is rendered."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from batuta.expr.errors import EvaluationError, RuntimeFaultError
+from batuta.flow.yaml import read_yaml_literally
+from batuta.model import codec
+from batuta.model.instant import to_iso
+from batuta.operations import keyvalues
+from batuta.operations.cipher import cipher_of
+from batuta.operations.secret import find_secret
+from batuta.server.answers.question import Answer, Question, namespace_file
+from batuta.server.executor.secrets import ENCRYPTED_TYPE
+from batuta.storage.layout import execution_of, parse_uri
+from batuta.store.query import Filter, Op, Query
+
+MAX_ERROR_LOGS = 1_000
+HTTP_SECONDS = 30.0
+FIRST_ERROR_STATUS = 400
+
+
+async def _secret(question: Question) -> str:
+    return find_secret(question.services, str(question.arguments["key"]))
+
+
+async def _kv(question: Question) -> Any:
+    key = str(question.arguments["key"])
+    namespace = question.arguments.get("namespace")
+    caller = question.caller
+    if namespace is None:
+        found = await keyvalues.find(caller, question.services, question.info.namespace, key=key)
+    else:
+        found = await keyvalues.get(caller, question.services, str(namespace), key=key)
+    if found is not None:
+        return keyvalues.shown_value(found)
+    if question.arguments.get("errorOnMissing", True):
+        place = namespace or question.info.namespace
+        raise EvaluationError(f"The key '{key}' does not exist in the namespace '{place}'.")
+    return None
+
+
+async def _read(question: Question) -> str:
+    uri = _uri(question)
+    try:
+        return (await question.services.storage.read(question.info.tenant, uri)).decode()
+    except FileNotFoundError as error:
+        raise EvaluationError(
+            f"{question.arguments['path']} (No such file or directory)"
+        ) from error
+
+
+async def _file_exists(question: Question) -> bool:
+    return await question.services.storage.exists(question.info.tenant, _uri(question))
+
+
+async def _file_size(question: Question) -> int:
+    uri = _uri(question)
+    try:
+        return (await question.services.storage.attributes(question.info.tenant, uri)).size
+    except FileNotFoundError as error:
+        raise EvaluationError(
+            f"{question.arguments['path']} (No such file or directory)"
+        ) from error
+
+
+def _uri(question: Question) -> str:
+    """The internal URI that a path argument means (02 §5)."""
+    path = str(question.arguments["path"])
+    namespace = question.arguments.get("namespace")
+    if path.startswith("kestra://"):
+        if execution_of(path) is None and "_files" not in parse_uri(path):
+            raise RuntimeFaultError(
+                f"Unable to read the file '{path}' as it is not an execution file"
+            )
+        return path
+    if path.startswith("nsfile://"):
+        authority, _, rest = path.removeprefix("nsfile://").partition("/")
+        if authority and namespace is not None:
+            raise RuntimeFaultError("The namespace is given twice, in the URI and as an argument.")
+        return namespace_file(authority or namespace or question.info.namespace, rest)
+    if "://" in path or path.startswith("file:"):
+        raise RuntimeFaultError(f"Cannot process the URI {path}: scheme not supported.")
+    return namespace_file(namespace or question.info.namespace, path)
+
+
+async def _http_call(question: Question) -> Any:
+    import httpx2
+
+    method = str(question.arguments.get("method") or "GET")
+    headers = {
+        str(name): ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in (question.arguments.get("headers") or {}).items()
+        if str(name).lower() != "content-type"
+    }
+    headers["Accept"] = str(question.arguments.get("accept") or "application/json")
+    body = question.arguments.get("body")
+    content = None
+    if body is not None:
+        headers["Content-Type"] = str(question.arguments.get("contentType") or "application/json")
+        content = body.encode() if isinstance(body, str) else codec.encode(body)
+    try:
+        async with httpx2.AsyncClient(timeout=HTTP_SECONDS, follow_redirects=True) as client:
+            answer = await client.request(
+                method,
+                str(question.arguments["uri"]),
+                params=question.arguments.get("query") or None,
+                headers=headers,
+                content=content,
+            )
+    except httpx2.HTTPError as error:
+        raise EvaluationError(f"Failed to execute HTTP Request: {error}") from error
+    if answer.status_code >= FIRST_ERROR_STATUS:
+        raise EvaluationError(
+            f"Failed to execute HTTP Request, server respond with status {answer.status_code}"
+        )
+    if "json" in answer.headers.get("content-type", ""):
+        return codec.decode(answer.content)
+    return answer.text
+
+
+async def _error_logs(question: Question) -> list[Any]:
+    page = await question.services.store.journal.logs(
+        Query(
+            filters=[
+                Filter("execution_id", Op.EQUALS, question.info.execution_id),
+                Filter("level", Op.EQUALS, "ERROR"),
+            ],
+            size=MAX_ERROR_LOGS,
+            total=False,
+        )
+    )
+    return [
+        {
+            "taskId": row.task_id,
+            "taskRunId": row.task_run_id,
+            "timestamp": to_iso(row.at),
+            "level": row.level,
+            "message": row.message,
+        }
+        for row in page.rows
+    ]
+
+
+async def _parse_yaml(question: Question) -> Any:
+    return read_yaml_literally(str(question.arguments["text"]))
+
+
+async def _encrypt(question: Question) -> Any:
+    """05 §5: without a key the text comes back as it is."""
+    text = str(question.arguments["text"])
+    cipher = cipher_of(question.services.settings, question.services.ids)
+    return text if cipher is None else {"value": cipher.encrypt(text), "type": ENCRYPTED_TYPE}
+
+
+LOOKUPS: Mapping[str, Answer] = {
+    "secret": _secret,
+    "kv": _kv,
+    "read": _read,
+    "file_exists": _file_exists,
+    "file_size": _file_size,
+    "http": _http_call,
+    "error_logs": _error_logs,
+    "parse_yaml": _parse_yaml,
+    "encrypt": _encrypt,
+}
