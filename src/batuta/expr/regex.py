@@ -171,12 +171,15 @@ def _reference(text: str, index: int, pattern: "regex.Pattern[str]") -> tuple[in
 class _Translator:
     """Java's spelling to that of the engine, one character at a time."""
 
-    __slots__ = ("depth", "index", "out", "pattern")
+    __slots__ = ("any_char", "depth", "index", "line_ends", "out", "pattern")
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.index = 0
         self.depth = 0
+        # Under these flags the engine's own `.` and `$` mean what Java's do.
+        self.any_char = re.search(r"\(\?[a-zA-Z]*s", pattern) is not None
+        self.line_ends = re.search(r"\(\?[a-zA-Z]*m", pattern) is not None
         self.out: list[str] = []
 
     def run(self) -> str:
@@ -196,9 +199,9 @@ class _Translator:
             self._open_class()
         elif char == "{":
             self._braces()
-        elif char == "$":
+        elif char == "$" and not self.line_ends:
             self._emit(char, r"(?:(?=\r?\n?\Z))")
-        elif char == ".":
+        elif char == "." and not self.any_char:
             self._emit(char, r"[^\n\r\u0085\u2028\u2029]")
         elif self.pattern.startswith("(?<", self.index):
             self._group_name()
