@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from batuta.engine import commands as c
 from batuta.engine import events as e
-from batuta.engine.plan import Sequence, Subflow, WorkDir
+from batuta.engine.plan import Parallel, Sequence, Subflow, WorkDir
 from batuta.engine.turn import WINDOW
 from batuta.model.ids import ExecutionId
 from batuta.model.instant import Instant
@@ -416,3 +417,29 @@ def test_a_kill_while_a_child_is_repeated() -> None:
     drive.send(e.KillRequested(at=drive.now))
     assert drive.runs["wd"] == "CREATED RUNNING KILLED"
     assert drive.history == "CREATED RUNNING RETRYING KILLING KILLED"
+
+
+def test_an_exit_beside_lets_begun_batches_end_and_begins_no_others() -> None:
+    b = Build()
+    call = subflow("each_items", inputs={"a": "{{ x }}"})
+    stop = e.TaskFinished(
+        at=Instant(0), task_run_id="", attempt=0, state=S.WARNING, exit_state=S.WARNING
+    )  # type: ignore[arg-type]
+    tasks = [b.each_item("each", call), leaf("slow", inline=False)]
+    drive = Drive(
+        b.plan(b.control(Parallel, "p", tasks=tasks)), child=lambda start: f"kid{start.index}"
+    )
+    drive.work = lambda run, _n: None if run.task_id == "slow" else S.SUCCESS
+    drive.render = lambda r: {"splits": "f\ng"} if "splits" in r.values else r.values
+    drive.answering_only = "splits"
+    drive.start()
+    items_run = drive.run("p/each/each_items")
+    values = {"namespace": "ns", "flowId": "f"}
+    drive.send(e.Rendered(at=drive.now, request_id=f"{items_run.id}/batch0", values=values))
+    slow = drive.run("p/slow")
+    drive.send(msgspec.structs.replace(stop, task_run_id=slow.id, attempt=1))
+    assert drive.history == "CREATED RUNNING"
+    child_ends(drive, S.SUCCESS, "p/each/each_items", execution_id=ExecutionId("kid0"), index=0)
+    assert drive.history == "CREATED RUNNING WARNING"
+    assert len(drive.told(c.StartChild)) == 1
+    assert not drive.told(c.KillChildren)

@@ -407,3 +407,12 @@ def test_a_live_execution_is_marked() -> None:
     after.finish("l/t[b]")
     assert after.order == ["l", "l/t[a]", "l/t[b]", "l/f"]
     assert after.history.endswith("SUCCESS")
+
+
+def test_batches_that_nobody_waits_for_are_made_again() -> None:
+    drive = batches(None, None, wait=False)
+    assert drive.history == "CREATED RUNNING FAILED"
+    drive.child = lambda start: f"kid{start.index}"
+    after = go(drive, again(drive))
+    assert after.output("each/each_items")["iterations"]["SUCCESS"] == 2
+    assert after.history.endswith("RESTARTED RUNNING SUCCESS")

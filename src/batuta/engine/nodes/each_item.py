@@ -263,11 +263,13 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _shifted(batches: Batches, before: str, after: str) -> dict[str, int]:
+def _shifted(batches: Batches, before: str, after: str, *, by: int = 1) -> dict[str, int]:
+    """Executions that went from one state to another. Without `wait` none is counted as CREATED at first."""
     counts = dict(batches.counts)
-    before = before if counts.get(before, 0) else _RUNNING
-    counts[before] = counts.get(before, 0) - 1
-    counts[after] = counts.get(after, 0) + 1
+    if counts.get(before, 0) < by:
+        before = _RUNNING if before == _CREATED else _CREATED
+    counts[before] = counts.get(before, 0) - by
+    counts[after] = counts.get(after, 0) + by
     return counts
 
 
@@ -280,20 +282,18 @@ def _keep(turn: Turn, run: TaskRun, batches: Batches) -> None:
 
 
 def _killed(turn: Turn, node: EachItem, run: TaskRun, *, hard: bool, cascade: bool) -> None:
-    """With `cascade` the executions are killed first, and their ends waited for."""
-    if not hard and run.state is State.RUNNING:
-        return
-    if run.state is State.RUNNING and cascade:
+    """No further batch begins. With `cascade` the executions are killed first, and their ends waited for."""
+    if run.state is State.RUNNING and (cascade or not hard):
         batches = _batches(turn, run)
         templated = any(map(is_template, subflow.properties(node.call).values()))
         begun = len(batches.rendered) if templated else batches.asked - len(batches.again)
         never = batches.total - begun
-        counts = {**batches.counts, _CREATED: batches.counts.get(_CREATED, 0) - never}
-        counts[State.KILLED.value] = counts.get(State.KILLED.value, 0) + never
+        counts = _shifted(batches, _CREATED, State.KILLED.value, by=never)
         batches = msgspec.structs.replace(batches, asked=batches.total, again=(), counts=counts)
         _keep(turn, run, batches)
-        turn.emit(KillChildren(task_run_id=run.id))
-        if counts[_CREATED] + counts.get(_RUNNING, 0) == 0:
+        if hard:
+            turn.emit(KillChildren(task_run_id=run.id))
+        if counts.get(_CREATED, 0) + counts.get(_RUNNING, 0) == 0:
             _finish(turn, node, run, counts=counts)
     else:
         turn.end(run, State.KILLED, attempts=closed(run, State.KILLED, turn.at))
