@@ -84,6 +84,7 @@ class Executor:
 
     def deliver(self, local: Local) -> None:
         """Take in what a worker or the server itself found out. On the event loop only."""
+        self._work.backlog.add(len(local.logs))
         self._local.append(local)
         self._wake.set()
 
@@ -240,6 +241,7 @@ class Executor:
         finally:
             self._fired.difference_update(draft.fired)
             self._turns.release()
+            self._work.backlog.remove(sum(len(local.logs) for local in draft.locals))
             self._unpark(draft)
         await self._refresh_timer()
 
@@ -250,7 +252,8 @@ class Executor:
         for execution_id in draft.touched:
             self._residents.forget(execution_id)
         self._known.difference_update(draft.inbox_done)
-        self._local.extend(draft.locals)
+        for local in draft.locals:
+            self.deliver(local)
         await self._renew()
         await self._read_inbox()
 

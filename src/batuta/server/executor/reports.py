@@ -41,6 +41,7 @@ class Reports:
 
     async def logs(self, job: Job, lines: Sequence[LogLine]) -> None:
         self.log(job, lines)
+        await self._work.backlog.room()
 
     def log(self, job: Job, lines: Sequence[LogLine]) -> None:
         self._deliver(job, None, logs=lines)

@@ -7,6 +7,7 @@ attempt that was running is reported as lost.
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -17,6 +18,7 @@ from batuta.engine.plan import AnyNode, Leaf, WorkDir
 from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.state import State
 from batuta.operations.services import Services
+from batuta.server.executor.backlog import Backlog
 from batuta.server.executor.inline import run_info
 from batuta.server.executor.journal import log_rows, metric_rows
 from batuta.server.executor.live import Live
@@ -30,13 +32,20 @@ from batuta.server.executor.snapshot import snapshot
 from batuta.server.executor.thread import AttemptThreads, ThreadAttempt
 from batuta.server.protocol import ChildSpec, Job, JobFinished
 from batuta.server.worker.attempt import Attempt
-from batuta.server.worker.pool import WorkerPool
 from batuta.store.rows import JobRow
 
 MAX_LOSSES = 3
 """A task that has taken its worker down so often is the cause: its next loss counts as a failure."""
 
 log = structlog.get_logger()
+
+
+class Pool(Protocol):
+    """What `server.worker.pool.WorkerPool` is to the executor."""
+
+    def submit(self, job: Job) -> None: ...
+    def kill(self, job_id: str) -> None: ...
+    async def close(self) -> None: ...
 
 
 class Work:
@@ -56,9 +65,10 @@ class Work:
         self._mover = mover
         self._residents = residents
         self._patient = patient
-        self.pool: WorkerPool | None = None
+        self.pool: Pool | None = None
         """None: worker tasks run on threads of this process."""
         self._threads = AttemptThreads()
+        self.backlog = Backlog()
         self._kills: dict[TaskRunId, Callable[[], None]] = {}
         self.on_finished: Callable[[Job, JobFinished], None] = lambda _job, _finished: None
         self.deliver: Callable[[Local], None] = lambda _: None
