@@ -1,6 +1,7 @@
 """Puts the roles of one process together from `Services`. `cli.wiring` and the test kit choose what is inside those."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -21,12 +22,15 @@ from batuta.server.executor.rendering import Rendering
 from batuta.server.executor.reports import LocalGateway, Reports
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.variables import Surroundings
-from batuta.server.executor.work import Work
+from batuta.server.executor.work import Pool, Work
 from batuta.server.listening import Listeners
 from batuta.server.protocol import Setup, StorageAccess
 from batuta.server.scheduler import Scheduler
 from batuta.server.worker.pool import PoolOptions, WorkerPool
 from batuta.server.worker.workplace import Workplace
+
+
+MakePool = Callable[[Reports], Pool]
 
 
 class RoleOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +47,7 @@ class RoleOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Roles(msgspec.Struct, frozen=True):
     executor: Executor
     scheduler: Scheduler
-    pool: WorkerPool | None
+    pool: Pool | None
 
     async def run(self) -> None:
         """Until cancelled; then jobs that run get their grace and the leases are given back."""
@@ -56,8 +60,10 @@ class Roles(msgspec.Struct, frozen=True):
                 await self.pool.close()
 
 
-def make_roles(services: Services, options: RoleOptions) -> Roles:
-    """On the running event loop."""
+def make_roles(
+    services: Services, options: RoleOptions, *, make_pool: MakePool | None = None
+) -> Roles:
+    """On the running event loop. `make_pool` puts other workers in place of this server's own."""
     settings = services.settings
     surroundings = Surroundings(
         envs=environment_variables(services.environment, settings.env_prefix),
@@ -85,7 +91,9 @@ def make_roles(services: Services, options: RoleOptions) -> Roles:
     reports = Reports(work=work, residents=residents, answers=Answers(services))
     patient.place = place = _place(services, options, reports, rendering=expr)
     work.on_finished = reports.finished
-    work.pool = pool = _pool(services, options, reports)
+    work.pool = pool = (
+        _pool(services, options, reports) if make_pool is None else make_pool(reports)
+    )
     executor = Executor(
         services,
         owner=options.owner,

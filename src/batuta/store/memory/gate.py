@@ -14,9 +14,12 @@ LOCATION = "memory"
 class Gate:
     """With `held`, writes wait for `settle`, or are forgotten by `lose` as in a crash before the commit."""
 
-    def __init__(self, listeners: Listeners, *, held: bool) -> None:
+    def __init__(
+        self, listeners: Listeners, *, held: bool, on_waiting: Callable[[], None] | None = None
+    ) -> None:
         self._listeners = listeners
         self._held = held
+        self._on_waiting = on_waiting
         self._waiting: list[tuple[Callable[[Feed], Any], asyncio.Future[Any]]] = []
         self._closed = False
 
@@ -29,6 +32,8 @@ class Gate:
             return result
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
+        if self._on_waiting is not None:
+            self._on_waiting()
         return await asyncio.shield(future)
 
     def check_open(self) -> None:

@@ -17,11 +17,16 @@ from batuta.store.rows import Turn
 
 
 class MemoryStore:
-    """With `held`, writes wait until `settle` commits them or `lose` forgets them, as a simulation chooses."""
+    """With `held`, writes wait until `settle` commits them or `lose` forgets them, as a simulation chooses.
 
-    def __init__(self, *, held: bool = False) -> None:
+    `on_waiting` is called for each write that waits.
+    """
+
+    def __init__(
+        self, *, held: bool = False, on_waiting: Callable[[], None] | None = None
+    ) -> None:
         self._listeners = Listeners()
-        self._gate = gate = Gate(self._listeners, held=held)
+        self._gate = gate = Gate(self._listeners, held=held, on_waiting=on_waiting)
         self._tables = tables = Tables()
         self.executions = MemoryExecutions(tables, gate)
         self.queues = MemoryQueues(tables, gate)

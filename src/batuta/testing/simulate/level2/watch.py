@@ -1,0 +1,187 @@
+"""What must be true of the rows after every commit, and when the world is quiet (09 §9). A breach raises `BreachError`."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from batuta.engine.execution import Execution
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
+from batuta.model.state import State
+from batuta.operations.executions import is_over
+from batuta.server.protocol import Job
+from batuta.testing.simulate.level2.store import SimulatedStore
+from batuta.store.query import Query
+from batuta.store.rows import Committed, ExecutionRow, TaskRunRow
+from batuta.testing.simulate.check import BreachError
+
+MOST = 10_000
+
+
+class Watch:
+    """Hears every commit. `forced` and `edited` are told to it by whoever gives such orders."""
+
+    def __init__(self, store: SimulatedStore) -> None:
+        self._store = store
+        self.limits: dict[FlowKey, int] = {}
+        """Of concurrency."""
+        self.breaches: list[str] = []
+        self.acknowledged: set[ExecutionId] = set()
+        """Starts that somebody was told of."""
+        self.deleted: set[ExecutionId] = set()
+        """An order to delete them was given."""
+        self.forced: set[ExecutionId] = set()
+        """Run or ended by an order that heeds no limit and no state."""
+        self.edited: set[ExecutionId] = set()
+        """Task runs were marked by hand."""
+        self._executions: dict[ExecutionId, Execution] = {}
+        self._runs: dict[TaskRunId, TaskRunRow] = {}
+        self._jobs: set[tuple[TaskRunId, int]] = set()
+        self._submitted: set[str] = set()
+        self._fires: Counter[tuple[FlowKey, str, str]] = Counter()
+        self.commits = 0
+        store.changes(self.heard)
+
+    def heard(self, committed: Committed) -> None:
+        self.commits += 1
+        try:
+            self._check(committed)
+        except BreachError as breach:
+            self.breaches.append(str(breach))
+
+    def new_life(self) -> None:
+        """The server starts again: what nobody knows to have begun begins once more."""
+        self._submitted.clear()
+
+    def submitted(self, job: Job) -> None:
+        """A worker was given an attempt."""
+        if job.id in self._submitted:
+            self.breaches.append(f"{job.info.task_id}/{job.info.attempt} was handed out twice")
+        self._submitted.add(job.id)
+
+    def _check(self, committed: Committed) -> None:
+        for row in committed.created:
+            self._executions[row.execution.id] = row.execution
+            self._count_fire(row)
+        for execution in committed.executions:
+            self._check_header(execution)
+            self._executions[execution.id] = execution
+        for row in committed.task_runs:
+            self._check_run(row)
+            self._runs[row.run.id] = row
+        for job in committed.jobs:
+            key = (job.task_run_id, job.attempt)
+            _require(job.attempt < 0 or key not in self._jobs, f"a second job for {key}")
+            self._jobs.add(key)
+        if committed.executions:
+            self._check_limits()
+
+    def _count_fire(self, row: ExecutionRow) -> None:
+        execution = row.execution
+        trigger = execution.trigger or {}
+        if trigger.get("id") != "clock" or execution.parent_id is not None:
+            return
+        place = (execution.flow, "clock", str(trigger["variables"]["date"]))
+        self._fires[place] += 1
+        _require(self._fires[place] == 1, f"{execution.flow.id} was started twice for {place[2]}")
+
+    def _check_header(self, execution: Execution) -> None:
+        former = self._executions.get(execution.id)
+        if former is None:
+            return
+        known = former.histories
+        now = execution.histories
+        name = execution.flow.id
+        _require(
+            now[: len(known)] == known, f"{name}: the past changed: {_told(known)} {_told(now)}"
+        )
+        for before, after in zip(now, now[1:], strict=False):
+            ended = before.state.is_terminal and not after.state.is_terminal
+            restarted = after.state is State.RESTARTED or execution.id in self.forced
+            _require(not ended or restarted, f"{name} went on after its end: {_told(now)}")
+        if not former.state.is_terminal and execution.state in (State.SUCCESS, State.WARNING):
+            self._check_children(execution)
+
+    def _check_children(self, execution: Execution) -> None:
+        """A parent that ended well waited for those it had to wait for."""
+        for row in self._store.children(execution.id):
+            if row.link is None or not row.link.wait or execution.id in self.edited:
+                continue
+            run = self._runs.get(row.link.task_run_id)
+            if run is not None and run.run.state in (State.SUCCESS, State.WARNING):
+                child = row.execution
+                _require(
+                    child.state.is_terminal or child.id in self.edited,
+                    f"{execution.flow.id} ended before its child",
+                )
+
+    def _check_run(self, row: TaskRunRow) -> None:
+        former = self._runs.get(row.run.id)
+        if former is None or not former.run.state.is_terminal or row.run.state is former.run.state:
+            return
+        execution = self._executions.get(row.execution_id)
+        again = execution is not None and any(
+            each.state is State.RESTARTED for each in execution.histories
+        )
+        _require(
+            again or row.execution_id in self.edited,
+            f"{row.run.task_id} went from {former.run.state} to {row.run.state}",
+        )
+
+    def _check_limits(self) -> None:
+        held = Counter(
+            execution.flow
+            for execution in self._executions.values()
+            if execution.holds_slot
+            and execution.id not in self.forced
+            and execution.id not in self.deleted
+        )
+        for flow, limit in self.limits.items():
+            _require(held[flow] <= limit, f"{held[flow]} of {flow.id} run, {limit} may")
+
+    # -- when it is quiet ----------------------------------------------------------------------------------
+
+    async def rows(self) -> Sequence[ExecutionRow]:
+        """All executions, with their live task runs."""
+        page = await self._store.executions.search(Query(size=MOST))
+        found = [await self._store.executions.get(row.execution.id, live=True) for row in page.rows]
+        rows = [row for row in found if row is not None]
+        return sorted(rows, key=lambda row: (row.execution.histories[0].at, row.execution.id))
+
+    async def left(self) -> str | None:
+        """What is still there although nothing may be; None when the world is quiet."""
+        for problem in [*self._queues(), *await self._unfinished()]:
+            return problem
+        return None
+
+    def _queues(self) -> Iterator[str]:
+        tables = self._store.tables
+        for name, rows in (
+            ("inbox", tables.inbox),
+            ("jobs", tables.jobs),
+            ("timers", tables.timers),
+            ("queue", tables.queue),
+        ):
+            if rows:
+                yield f"left in {name}: {next(iter(rows.values()))}"
+        for flow, running in tables.slots.items():
+            if running:
+                yield f"{running} slots of {flow.id} were not given back"
+
+    async def _unfinished(self) -> Sequence[str]:
+        rows = await self.rows()
+        found = [
+            f"{row.execution.flow.id} {row.execution.id} is stuck: {_told(row.execution.histories)}"
+            for row in rows
+            if not is_over(row.execution)
+        ]
+        there = {row.execution.id for row in rows}
+        lost = self.acknowledged - there - self.deleted
+        return [*found, *(f"the start of {each} was lost" for each in sorted(lost))]
+
+
+def _told(histories: Sequence[object]) -> str:
+    return " ".join(str(getattr(each, "state", each)) for each in histories)
+
+
+def _require(holds: bool, breach: str) -> None:
+    if not holds:
+        raise BreachError(breach)
