@@ -23,7 +23,7 @@ check: setup
 	@$(RUN)/python tests/architecture/run_checks.py
 
 test: check
-	$(RUN)/python -m pytest -n 2 --dist loadgroup
+	$(RUN)/python -m pytest -n 2
 
 bench: setup
 	$(RUN)/python -m bench

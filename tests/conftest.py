@@ -1,8 +1,27 @@
-"""What all tests share: a summary that says aloud what could not be tested here."""
+"""What all tests share: who runs them, and a summary that says aloud what could not be tested here."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
+from typing_extensions import override
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = ("tests/e2e/",)
+"""Folders whose tests share a server and a database, and so a process."""
+
+
+class ByFile(LoadScopeScheduling):
+    """Tests of one file run in one process: what they share is made once."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if folder in nodeid), nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

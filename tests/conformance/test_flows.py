@@ -15,7 +15,7 @@ THEIRS = SHARED / "conformance/flows"
 """Runs of Kestra's own test flows are not copied into this repository."""
 
 OPEN = open_cases("flows")
-pytestmark = [pytest.mark.xdist_group("recorded flows"), pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 
 
 def names(folder: Path, pattern: str) -> list[str]:
