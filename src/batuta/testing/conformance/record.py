@@ -107,17 +107,24 @@ def _place(run: TaskRun, paths: Mapping[TaskRunId, str]) -> dict[str, Any]:
     return place
 
 
-def _logs_of(logs: Iterable[LogRow], runs: Sequence[TaskRun]) -> list[dict[str, Any]]:
+def _logs_of(logs: Sequence[LogRow], runs: Sequence[TaskRun]) -> list[dict[str, Any]]:
     """Messages that belong to a task; those of the execution itself are no part of a case."""
     paths = paths_of(runs)
     by_id = {run.id: run for run in runs}
+    again = {_failure(log) for log in logs if log.task_run_id in by_id} - {None}
     messages = []
     for log in logs:
         run = by_id.get(log.task_run_id) if log.task_run_id else None
-        if log.task_id is not None:
-            place = _place(run, paths) if run else {"taskId": str(log.task_id)}
-            messages.append({"level": log.level, **place, "message": log.message})
+        # A failure that is the same once more after a restart is recorded once.
+        if log.task_id is None or (run is None and _failure(log) in again):
+            continue
+        place = _place(run, paths) if run else {"taskId": str(log.task_id)}
+        messages.append({"level": log.level, **place, "message": log.message})
     return messages
+
+
+def _failure(log: LogRow) -> tuple[str, str] | None:
+    return (str(log.task_id), log.message) if log.level == "ERROR" else None
 
 
 def _states(histories: Histories) -> list[str]:
