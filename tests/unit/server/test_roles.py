@@ -345,3 +345,26 @@ async def test_a_kill_ends_what_runs(tmp_path: Path) -> None:
         view = await one.ended(execution_id)
         assert view.row.execution.state is State.KILLED
         assert states(view) == {"nap": State.KILLED}
+
+
+async def test_a_kill_reaches_children_that_nobody_waits_for(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        await one.save(f"""
+            id: child
+            namespace: acme
+            tasks: [{{id: wait, type: {FLOW}.Pause}}]
+            """)
+        key = await one.save(f"""
+            id: parent
+            namespace: acme
+            tasks:
+              - {{id: call, type: {FLOW}.Subflow, namespace: acme, flowId: child, wait: false}}
+              - {{id: hold, type: {FLOW}.Pause}}
+            """)
+        execution_id = await one.start(key)
+        await one.until(execution_id, lambda e: e.state is State.PAUSED)
+        child = next(e for e in await one.all_executions() if e.flow.id == "child")
+        await one.until(child.id, lambda e: e.state is State.PAUSED)
+        await control.kill(SYSTEM, one.services, execution_id)
+        assert (await one.ended(child.id)).row.execution.state is State.KILLED
+        assert (await one.ended(execution_id)).row.execution.state is State.KILLED

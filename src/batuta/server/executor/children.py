@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from batuta.engine.commands import StartChild
+from batuta.engine.commands import RestartChildren, StartChild
 from batuta.engine.events import AnyEvent, ChildEnded, ChildStarted, Created, KillRequested
-from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Subflow
 from batuta.expr import ExpressionError
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
@@ -21,7 +20,6 @@ from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.executor.rendering import Rendering
-from batuta.storage.layout import execution_path, task_path, to_uri
 from batuta.store.rows import ExecutionRow, Mail, ParentLink
 
 
@@ -117,10 +115,32 @@ class Children:
             if not row.execution.state.is_terminal:
                 draft.inbox.append(Mail(row.execution.id, event))
 
-    async def restart_failed(self, live: Live, run_id: TaskRunId, draft: Draft) -> None:
-        for row in await self._of_run(live, run_id):
-            if row.execution.state is State.FAILED:
-                await self._restart(row.execution.id, draft)
+    async def restart_failed(
+        self, live: Live, command: RestartChildren, draft: Draft
+    ) -> AnyEvent | None:
+        """All failed children go on, or the answer says why they do not."""
+        failed = [
+            row
+            for row in await self._of_run(live, command.task_run_id)
+            if row.execution.state is State.FAILED
+        ]
+        done = [await self._restart(row.execution.id, draft) for row in failed]
+        if done and all(done):
+            return None
+        return ChildStarted(
+            at=self._services.clock.now(),
+            task_run_id=command.task_run_id,
+            attempt=command.attempt,
+            problem="The executions that failed cannot be restarted",
+        )
+
+    async def kill_unwatched(self, live: Live, draft: Draft) -> None:
+        """A kill that cascades reaches children, too, that nobody waits for (01 §4.9)."""
+        event = KillRequested(at=self._services.clock.now())
+        for row in await self._services.store.executions.children(live.execution.id):
+            waits = row.link is not None and row.link.wait
+            if not waits and not row.execution.state.is_terminal:
+                draft.inbox.append(Mail(row.execution.id, event))
 
     async def _report(
         self, live: Live, command: StartChild, child_id: ExecutionId, *, draft: Draft
@@ -202,24 +222,6 @@ def _labels(compiled: Compiled, live: Live, command: StartChild) -> Labels:
     return merge_labels(inherited, command.labels)
 
 
-def _run_outputs(live: Live, command: StartChild) -> Mapping[str, Any] | None:
-    """What the calling task run has put out so far; for a batch also where its result will stand (01 §6.8)."""
-    run = command.task_run
-    tree = live.trees.get(run.task_id)
-    former = tree.at(run.path) if tree is not None else None
-    if command.index is None:
-        return former
-    place = to_uri(_batch_path(live.execution, run, command.index)).partition(":")[2]
-    items = run.progress.items if run.progress is not None else None
-    return {"numberOfBatches": len(items or ()), "uri": place}
-
-
-def _batch_path(execution: Execution, run: TaskRun, index: int) -> tuple[str, ...]:
-    folder = execution_path(execution.flow.namespace, execution.flow.id, execution.id)
-    below = task_path(folder, task_id=run.task_id, task_run_id=run.id)
-    return (*below, str(index), "outputs.ion")
-
-
 def _trigger(live: Live, command: StartChild) -> dict[str, Any]:
     """The `trigger` object of a child (01 §6.13)."""
     run = command.task_run
@@ -236,7 +238,8 @@ def _trigger(live: Live, command: StartChild) -> dict[str, Any]:
         variables["taskRunValue"] = run.value
     if run.iteration is not None:
         variables["taskRunIteration"] = run.iteration
-    outputs = _run_outputs(live, command)
+    tree = live.trees.get(run.task_id)
+    outputs = command.told or (tree.at(run.path) if tree is not None else None)
     if outputs:
         variables["taskRunOutputs"] = outputs
     node = live.plan.nodes[run.task_id]

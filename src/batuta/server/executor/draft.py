@@ -1,6 +1,6 @@
 """What the current turn will commit, gathered while executions move."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from batuta.engine.execution import Execution, TaskRun
@@ -23,11 +23,16 @@ from batuta.store.rows import (
     Turn,
 )
 
+NOT_HELD = -1
+"""No partition ever has this epoch."""
+
 
 class Draft:
     """The last word on a row counts: a task run that changed ten times in a turn is written once."""
 
-    def __init__(self) -> None:
+    def __init__(self, epochs: Mapping[int, int]) -> None:
+        self.epochs = epochs
+        """Of the partitions that the executor held when the turn began."""
         self.touched: dict[ExecutionId, Live] = {}
         self.before: dict[ExecutionId, Execution] = {}
         self.created: list[ExecutionRow] = []
@@ -119,7 +124,7 @@ class Draft:
             or self.executions
         )
 
-    def to_turn(self, epochs: dict[int, int]) -> Turn:
+    def to_turn(self) -> Turn:
         for key in self.fired:
             self.timers.setdefault(key, None)
         moved = [
@@ -129,9 +134,7 @@ class Draft:
         ]
         partitions = {partition_of(execution_id) for execution_id in self.touched}
         return Turn(
-            fences={
-                partition: epochs[partition] for partition in partitions if partition in epochs
-            },
+            fences={partition: self.epochs.get(partition, NOT_HELD) for partition in partitions},
             created=self.created,
             executions=[*moved, *self.executions],
             removed_runs=self.removed,

@@ -53,7 +53,10 @@ class Executor:
         self._residents = residents
         self._work = work
         self._listeners = listeners
-        self._epochs: dict[int, int] = {}
+        self._epochs: Mapping[int, int] = {}
+        """Replaced, never changed: a turn is fenced with those that it began with."""
+        self._gained: set[int] = set()
+        """Partitions whose waiting rows have not been taken up yet."""
         self._rows: deque[InboxRow] = deque()
         self._known: set[int] = set()
         self._local: deque[Local] = deque()
@@ -91,12 +94,20 @@ class Executor:
     # -- taking over and keeping partitions ----------------------------------------------------------------
 
     async def _take_over(self) -> None:
-        """Own what is free, and take up what waits since before."""
+        """Own what is free, and take up what waits there since before. Raises `StoreError`."""
         await self._renew()
-        store = self._services.store
-        self._next_timer = await store.queues.next_timer(self._epochs)
+        await self._take_up()
+
+    async def _take_up(self) -> None:
         await self._read_inbox()
-        await self._work.recover(await store.queues.jobs())
+        gained = set(self._gained)
+        if gained:
+            await self._refresh_timer()
+            jobs = await self._services.store.queues.jobs()
+            await self._work.recover(
+                [job for job in jobs if partition_of(job.execution_id) in gained]
+            )
+            self._gained -= gained
 
     async def _read_inbox(self) -> None:
         after = 0
@@ -112,16 +123,17 @@ class Executor:
         if lost:
             log.warning("lease.lost", partitions=len(lost))
             self._residents.drop(lambda execution_id: partition_of(execution_id) in lost)
+        self._gained |= {p for p, epoch in held.items() if self._epochs.get(p) != epoch}
+        self._gained &= set(held)
         self._epochs = dict(held)
 
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            before = set(self._epochs)
             try:
                 await self._renew()
-                if set(self._epochs) - before or len(self._epochs) < PARTITIONS:
-                    await self._read_inbox()
+                if self._gained or len(self._epochs) < PARTITIONS:
+                    await self._take_up()
             except StoreError as error:
                 log.error("lease.renewal_failed", error=str(error))  # noqa: TRY400 - no trace is needed
 
@@ -152,13 +164,18 @@ class Executor:
             return
 
     async def _turn(self) -> None:
-        draft = Draft()
+        draft = Draft(self._epochs)
         events: dict[ExecutionId, list[AnyEvent]] = {}
         self._take_rows(events, draft)
         self._take_local(events, draft)
-        await self._take_timers(events, draft)
-        for execution_id, batch in events.items():
-            draft.merge(await self._move(execution_id, batch))
+        try:
+            await self._take_timers(events, draft)
+            for execution_id, batch in events.items():
+                draft.merge(await self._move(execution_id, batch))
+        except StoreError:
+            self._forget(events)
+            self._take_again(draft)
+            raise
         if draft.is_empty():
             return
         self._busy.update(draft.touched)
@@ -167,7 +184,7 @@ class Executor:
 
     async def _move(self, execution_id: ExecutionId, events: list[AnyEvent]) -> Draft:
         """What the events make of one execution. A fault of ours ends this execution, not the executor."""
-        draft = Draft()
+        draft = Draft(self._epochs)
         if any(isinstance(event, Restarted) for event in events):
             self._residents.forget(execution_id)
         try:
@@ -185,6 +202,9 @@ class Executor:
     def _take_rows(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         for _ in range(min(len(self._rows), ROWS_AT_ONCE)):
             row = self._rows.popleft()
+            if row.partition not in draft.epochs:
+                self._known.discard(row.id)
+                continue
             if row.execution_id in self._busy:
                 self._parked.setdefault(row.execution_id, []).append(row)
                 continue
@@ -194,6 +214,8 @@ class Executor:
     def _take_local(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         for _ in range(min(len(self._local), ROWS_AT_ONCE)):
             local = self._local.popleft()
+            if partition_of(local.execution_id) not in draft.epochs:
+                continue  # whoever owns the execution now has declared the attempt lost
             if local.execution_id in self._busy:
                 self._parked.setdefault(local.execution_id, []).append(local)
                 continue
@@ -227,11 +249,13 @@ class Executor:
     # -- commits -------------------------------------------------------------------------------------------
 
     async def _commit(self, draft: Draft) -> None:
+        failed = False
         try:
-            await self._services.store.commit(draft.to_turn(self._epochs))
+            await self._services.store.commit(draft.to_turn())
         except StoreError as error:
             log.error("turn.commit_failed", error=str(error))  # noqa: TRY400 - the store said all there is
-            await self._undo(draft, pause=not isinstance(error, GoneError))
+            failed = True
+            await self._recover(draft, pause=not isinstance(error, GoneError))
         else:
             self._known.difference_update(draft.inbox_done)
             for run_id in draft.kills:
@@ -239,23 +263,41 @@ class Executor:
             for live in draft.ended:
                 self._residents.release(live)
         finally:
-            self._fired.difference_update(draft.fired)
             self._turns.release()
-            self._work.backlog.remove(sum(len(local.logs) for local in draft.locals))
             self._unpark(draft)
+            if failed:
+                self._take_again(draft)
+            else:
+                self._fired.difference_update(draft.fired)
+            if not self._busy:
+                self._residents.evict()
         await self._refresh_timer()
 
-    async def _undo(self, draft: Draft, *, pause: bool) -> None:
-        """Memory is ahead of the rows: forget what the turn touched, and take its events in once more."""
+    async def _recover(self, draft: Draft, *, pause: bool) -> None:
+        """Memory is ahead of the rows: forget what the turn touched, and see what is still owned."""
         if pause:
             await asyncio.sleep(RETRY_SECONDS)
-        for execution_id in draft.touched:
+        self._forget(draft.touched)
+        while True:
+            try:
+                await self._take_over()
+            except StoreError as error:
+                log.error("turn.recovery_failed", error=str(error))  # noqa: TRY400 - the store said all there is
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    def _forget(self, executions: Iterable[ExecutionId]) -> None:
+        for execution_id in executions:
             self._residents.forget(execution_id)
+
+    def _take_again(self, draft: Draft) -> None:
+        """The events of a turn that was not written, in their order. Rows that are done are not read again."""
         self._known.difference_update(draft.inbox_done)
-        for local in draft.locals:
-            self.deliver(local)
-        await self._renew()
-        await self._read_inbox()
+        self._fired.difference_update(draft.fired)
+        self._local.extendleft(reversed(draft.locals))
+        self._wants_inbox = True
+        self._wake.set()
 
     def _unpark(self, draft: Draft) -> None:
         for execution_id in draft.touched:
@@ -268,7 +310,11 @@ class Executor:
         self._wake.set()
 
     async def _refresh_timer(self) -> None:
-        due = await self._services.store.queues.next_timer(self._epochs)
+        try:
+            due = await self._services.store.queues.next_timer(self._epochs)
+        except StoreError as error:
+            log.error("timers.unknown", error=str(error))  # noqa: TRY400 - the store said all there is
+            due = Instant(self._services.clock.now() + SECOND)
         self._note_timers([] if due is None else [due])
 
     def _on_commit(self, committed: Committed) -> None:

@@ -94,6 +94,8 @@ class Mover:
                 draft.inbox.append(Mail(live.execution.id, event))
                 continue
             done += 1
+            if isinstance(event, KillRequested) and event.cascade:
+                await self._children.kill_unwatched(live, draft)
             result = step(live.plan, live.execution, event)
             live.execution = result.execution
             for change in result.changes:
@@ -143,8 +145,8 @@ class Mover:
                 draft.kills.append(run_id)
             case KillChildren(task_run_id=run_id):
                 await self._children.kill_all(live, run_id, draft)
-            case RestartChildren(task_run_id=run_id):
-                await self._children.restart_failed(live, run_id, draft)
+            case RestartChildren():
+                return await self._children.restart_failed(live, command, draft)
             case KillChild(execution_id=child_id):
                 event = KillRequested(at=self._services.clock.now())
                 draft.inbox.append(Mail(child_id, event))

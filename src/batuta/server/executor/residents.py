@@ -45,7 +45,7 @@ class Residents:
 
     async def failed(self, execution_id: ExecutionId, reason: str) -> Draft:
         """The rows of an execution that cannot go on: its flow is gone or unreadable, or a fault of ours."""
-        draft = Draft()
+        draft = Draft({})
         row = await self._services.store.executions.get(execution_id)
         if row is None or row.execution.state.is_terminal:
             return draft
