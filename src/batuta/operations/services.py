@@ -1,10 +1,11 @@
 """What operations and roles work with: one frozen value, made by `cli.wiring` and by tests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batuta.operations.feed import Feed
 from batuta.operations.plans import PlanCache
+from batuta.operations.plugins.documents import Documents
 from batuta.operations.settings import Settings
 from batuta.operations.system import Clock, Ids
 from batuta.sdk.registry import Registry
@@ -26,3 +27,8 @@ class Services:
     feed: Feed
     environment: Mapping[str, str]
     """Variables of the server's environment: secrets and `envs` of templates."""
+    documents: Documents = field(init=False)
+    """Schemas and documentation of the registry's types."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "documents", Documents(self.registry))

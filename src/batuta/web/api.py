@@ -4,16 +4,22 @@ from batuta.operations.caller import MAIN_TENANT
 from batuta.operations.errors import BadRequestError
 from batuta.operations.services import Services
 from batuta.web.route import Match, RouteTable
-from batuta.web.routes import execution, flow, installation, log
+from batuta.web.routes import execution, execution_view, flow, installation, log, plugin
 
 
 class Api:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._tenanted = RouteTable(
-            (*flow.ROUTES, *execution.ROUTES, *log.ROUTES, *installation.ROUTES)
+            (
+                *flow.ROUTES,
+                *execution.ROUTES,
+                *execution_view.ROUTES,
+                *log.ROUTES,
+                *installation.ROUTES,
+            )
         )
-        self._untenanted = RouteTable(installation.UNTENANTED)
+        self._untenanted = RouteTable((*installation.UNTENANTED, *plugin.UNTENANTED))
 
     def find(self, method: str, path: str) -> Match | frozenset[str]:
         """The route of a path below `/api/v1`, or the methods that the path knows.

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from batuta.model import codec
+from batuta.operations.plugins.documents import Document
 
 _BINARY = "application/octet-stream"
 
@@ -22,6 +24,19 @@ def empty(status: int = 200) -> Response:
 
 def page(results: list[Any], total: int) -> Response:
     return json_response({"results": results, "total": total})
+
+
+def document(request: Request, found: Document) -> Response:
+    """A document that browsers keep for an hour, and then ask whether it changed (03 §3.9)."""
+    tag = f'"{found.tag}"'
+    headers = {"etag": tag, "cache-control": "public, max-age=3600", "vary": "Accept-Encoding"}
+    known = request.headers.get("if-none-match", "")
+    if known == "*" or tag in {part.strip().removeprefix("W/") for part in known.split(",")}:
+        return Response(status_code=304, headers=headers)
+    data = found.data
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        data, headers["content-encoding"] = found.packed, "gzip"
+    return Response(data, media_type="application/json", headers=headers)
 
 
 def attachment(content: bytes, name: str, media_type: str = _BINARY) -> Response:

@@ -21,10 +21,13 @@ from batuta.operations.flows.look import (
     unreadable,
     validate,
 )
+from batuta.operations.flows.part import FoundSource, check_part, search_sources, task
 
 __all__ = [
+    "FoundSource",
     "Imported",
     "Verdict",
+    "check_part",
     "chosen",
     "create",
     "delete",
@@ -35,7 +38,9 @@ __all__ = [
     "replace_all",
     "revisions",
     "search",
+    "search_sources",
     "set_disabled",
+    "task",
     "unreadable",
     "update",
     "upsert",

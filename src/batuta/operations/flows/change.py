@@ -167,11 +167,16 @@ def _belongs(key: FlowKey, namespace: str | None, *, allow_children: bool) -> bo
 def _require(caller: Caller, reading: Reading) -> FlowKey:
     """The flow's key. Raises with all errors of the reading, or where the namespace is not the caller's."""
     if reading.flow is None:
-        raise InvalidEntityError([_violation(problem) for problem in reading.errors])
+        raise InvalidEntityError(violations_of(reading))
     key = FlowKey(caller.tenant, reading.flow.namespace, reading.flow.id)
     if not is_visible(caller, key):
         raise NotFoundError
     return key
+
+
+def violations_of(reading: Reading) -> Sequence[Violation]:
+    """The errors of a source, as the API says them when it refuses to save."""
+    return [_violation(problem) for problem in reading.errors]
 
 
 def _violation(problem: Problem) -> Violation:
@@ -202,7 +207,7 @@ async def _save(
 ) -> FlowRow:
     flow, tree = reading.flow, reading.tree
     if flow is None or tree is None:
-        raise InvalidEntityError([_violation(problem) for problem in reading.errors])
+        raise InvalidEntityError(violations_of(reading))
     labels = flow.label_list
     row = FlowRow(
         key=key,

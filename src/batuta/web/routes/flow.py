@@ -8,15 +8,23 @@ from starlette.responses import Response
 from batuta.model.ids import FlowKey
 from batuta.operations import flows
 from batuta.operations.errors import IllegalArgumentError
-from batuta.operations.flows import archive
+from batuta.operations.flows import archive, topology
 from batuta.store.rows import FlowRow
 from batuta.web.filter import FLOW_PARAMETERS, read_conditions, read_search
 from batuta.web.form import read_upload
-from batuta.web.request import Ask, UnsupportedMediaError
+from batuta.web.request import Ask, ConversionError, UnsupportedMediaError
 from batuta.web.respond import attachment, empty, json_response, page
 from batuta.web.route import Route
-from batuta.web.wire.flow import flow_wire, unreadable_wire, verdict_wire
+from batuta.web.wire.flow import (
+    flow_wire,
+    found_source_wire,
+    part_wire,
+    unreadable_wire,
+    verdict_wire,
+)
+from batuta.web.wire.graph import graph_wire, topology_wire
 
+_SECTIONS = {"TASKS": "task", "TRIGGERS": "trigger"}
 YAML_TYPES = frozenset({"application/x-yaml", "application/yaml", "text/yaml", "text/x-yaml"})
 
 
@@ -102,6 +110,72 @@ async def validate(ask: Ask) -> Response:
     return json_response([verdict_wire(verdict) for verdict in verdicts])
 
 
+async def validate_task(ask: Ask) -> Response:
+    """JSON is a task; for YAML the `section` tells (03 §7.1)."""
+    section = "TASKS"
+    if ask.media_type in YAML_TYPES:
+        section = ask.required("section").upper()
+    if section not in _SECTIONS:
+        raise ConversionError(f"Failed to convert argument [section]: `{section}` is no section")
+    return await _check_part(ask, _SECTIONS[section])
+
+
+async def validate_trigger(ask: Ask) -> Response:
+    return await _check_part(ask, "trigger")
+
+
+async def read_task(ask: Ask) -> Response:
+    found = await flows.task(
+        ask.caller,
+        ask.services,
+        _key(ask),
+        task_id=ask.parameters["task"],
+        revision=ask.integer("revision"),
+    )
+    return json_response(found)
+
+
+async def search_sources(ask: Ask) -> Response:
+    found = await flows.search_sources(
+        ask.caller,
+        ask.services,
+        words=ask.text("q") or "",
+        namespace=ask.text("namespace"),
+        page=ask.page(),
+        sort=ask.sorts(),
+    )
+    return page([found_source_wire(each) for each in found.rows], found.total)
+
+
+async def graph(ask: Ask) -> Response:
+    drawn = await topology.graph(
+        ask.caller,
+        ask.services,
+        _key(ask),
+        revision=ask.integer("revision"),
+        subflows=ask.texts("subflows"),
+    )
+    return json_response(graph_wire(drawn))
+
+
+async def graph_of_source(ask: Ask) -> Response:
+    drawn = await topology.graph_of_source(
+        ask.caller, ask.services, await _source(ask), subflows=ask.texts("subflows")
+    )
+    return json_response(graph_wire(drawn))
+
+
+async def dependencies(ask: Ask) -> Response:
+    found = await topology.dependencies(
+        ask.caller,
+        ask.services,
+        _key(ask),
+        destination_only=ask.flag("destinationOnly", default=False),
+        expand_all=ask.flag("expandAll", default=False),
+    )
+    return json_response(topology_wire(found))
+
+
 async def import_file(ask: Ask) -> Response:
     name, content = await read_upload(ask, "fileUpload")
     done = await archive.import_file(ask.caller, ask.services, name, content=content)
@@ -147,6 +221,10 @@ ROUTES = (
     Route("GET", "/flows/search", search),
     Route("GET", "/flows/distinct-namespaces", distinct_namespaces),
     Route("POST", "/flows/validate", validate),
+    Route("POST", "/flows/validate/task", validate_task),
+    Route("POST", "/flows/validate/trigger", validate_trigger),
+    Route("GET", "/flows/source", search_sources),
+    Route("POST", "/flows/graph", graph_of_source),
     Route("POST", "/flows/import", import_file),
     Route("POST", "/flows/bulk", update_bulk),
     Route("GET", "/flows/export/by-query", export_by_query),
@@ -163,6 +241,9 @@ ROUTES = (
     Route("PUT", "/flows/{namespace}/{id}", update),
     Route("DELETE", "/flows/{namespace}/{id}", delete),
     Route("GET", "/flows/{namespace}/{id}/revisions", revisions),
+    Route("GET", "/flows/{namespace}/{id}/tasks/{task}", read_task),
+    Route("GET", "/flows/{namespace}/{id}/graph", graph),
+    Route("GET", "/flows/{namespace}/{id}/dependencies", dependencies),
 )
 
 
@@ -176,6 +257,11 @@ async def _source(ask: Ask) -> str:
     if not source.strip():
         raise IllegalArgumentError("The body holds no flow")
     return source
+
+
+async def _check_part(ask: Ask, kind: str) -> Response:
+    reading = flows.check_part(ask.services, await ask.source(), kind=kind)
+    return json_response(part_wire(reading))
 
 
 async def _chosen(ask: Ask) -> Sequence[FlowRow]:

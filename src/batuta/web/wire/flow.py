@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from batuta.flow.read import Reading
 from batuta.model import codec
 from batuta.model.problem import Problem
-from batuta.operations.flows import Verdict
+from batuta.operations.flows import FoundSource, Verdict
 from batuta.store.rows import FlowRow
 
 
@@ -54,6 +55,24 @@ def verdict_wire(verdict: Verdict) -> dict[str, Any]:
         wire["warnings"] = [_text(problem) for problem in reading.warnings]
         wire["infos"] = [problem.message for problem in reading.infos]
     return wire
+
+
+def part_wire(reading: Reading) -> dict[str, Any]:
+    """The verdict on a task or trigger alone."""
+    wire: dict[str, Any] = {"index": 0, "outdated": False}
+    if reading.errors:
+        wire["constraints"] = ", ".join(_text(problem) for problem in reading.errors)
+        wire["problems"] = [_place(problem) for problem in reading.errors]
+    return {
+        **wire,
+        "deprecationPaths": [problem.path for problem in reading.deprecations],
+        "warnings": [_text(problem) for problem in reading.warnings],
+        "infos": [problem.message for problem in reading.infos],
+    }
+
+
+def found_source_wire(found: FoundSource) -> dict[str, Any]:
+    return {"model": flow_wire(found.row), "fragments": list(found.fragments)}
 
 
 def _text(problem: Problem) -> str:

@@ -1,0 +1,1 @@
+"""What is known of task types: schemas for editors, documentation, lists (03 §16)."""
