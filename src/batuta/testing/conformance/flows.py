@@ -41,12 +41,23 @@ async def _run_all(paths: list[Path]) -> list[tuple[str, str | None]]:
 
     async def one(path: Path) -> tuple[str, str | None]:
         async with places:
-            case = load(path)
+            try:
+                case = _case(path)
+            except ValueError as error:
+                return path.stem, str(error)
             return case["name"], await _difference(adjusted(case, differences))
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(path)) for path in paths]
     return [task.result() for task in tasks]
+
+
+def _case(path: Path) -> Mapping[str, Any]:
+    """Raises `ValueError` for a file that is no case."""
+    case = load(path)
+    if not isinstance(case, Mapping) or not {"flows", "expect"} <= case.keys():
+        raise ValueError(f"{path}: expected a case with `flows` and `expect`")
+    return {"name": path.stem, **case}
 
 
 def known_differences() -> Mapping[str, Mapping[str, Any]]:
