@@ -23,12 +23,11 @@ from batuta.server.executor.reports import LocalGateway, Reports
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.variables import Surroundings
 from batuta.server.executor.work import Pool, Work
-from batuta.server.listening import Listeners
+from batuta.server.listening import Ear
 from batuta.server.protocol import Setup, StorageAccess
-from batuta.server.scheduler import Scheduler
+from batuta.server.scheduler import SchedulerRole
 from batuta.server.worker.pool import PoolOptions, WorkerPool
 from batuta.server.worker.workplace import Workplace
-
 
 MakePool = Callable[[Reports], Pool]
 
@@ -46,7 +45,7 @@ class RoleOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 class Roles(msgspec.Struct, frozen=True):
     executor: Executor
-    scheduler: Scheduler
+    scheduler: SchedulerRole
     pool: Pool | None
 
     async def run(self) -> None:
@@ -78,7 +77,7 @@ def make_roles(
     rendering = Rendering(services, surroundings=surroundings, settings=expr)
     patient = PatientRendering(rendering, lazy_variables=settings.lazy_variables)
     residents = Residents(services, cipher=cipher_of(settings, services.ids))
-    listeners = Listeners(services, settings=expr)
+    listeners = Ear(services, settings=expr)
     mover = Mover(
         services,
         rendering=rendering,
@@ -102,7 +101,7 @@ def make_roles(
         work=work,
         listeners=listeners,
     )
-    scheduler = Scheduler(services, surroundings=surroundings, settings=expr, place=place)
+    scheduler = SchedulerRole(services, surroundings=surroundings, settings=expr, place=place)
     return Roles(executor, scheduler, pool)
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 import structlog
 
 from batuta.engine.events import AnyEvent, Restarted, TimerFired
-from batuta.model.ids import PARTITIONS, ExecutionId, partition_of
+from batuta.model.ids import ExecutionId, partition_of
 from batuta.model.instant import SECOND, Instant
 from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
@@ -20,7 +20,7 @@ from batuta.server.executor.local import Local
 from batuta.server.executor.move import RENEW_TIMER, Mover
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.work import Work
-from batuta.server.listening import Listeners
+from batuta.server.listening import Ear
 from batuta.store.errors import GoneError, StoreError
 from batuta.store.rows import Committed, InboxRow, TimerRow
 
@@ -45,7 +45,7 @@ class Executor:
         mover: Mover,
         residents: Residents,
         work: Work,
-        listeners: Listeners,
+        listeners: Ear,
     ) -> None:
         self._services = services
         self._owner = owner
@@ -76,7 +76,7 @@ class Executor:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 self._work.group = group
-                await self._take_over()
+                await self._own()
                 group.create_task(self._keep_leases())
                 await self._loop()
         finally:
@@ -93,16 +93,28 @@ class Executor:
 
     # -- taking over and keeping partitions ----------------------------------------------------------------
 
+    async def _own(self) -> None:
+        """Take over, as soon as the store lets us."""
+        while True:
+            try:
+                await self._take_over()
+            except StoreError as error:
+                log.error("lease.refused", error=str(error))  # noqa: TRY400 - the store said all there is
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
     async def _take_over(self) -> None:
         """Own what is free, and take up what waits there since before. Raises `StoreError`."""
         await self._renew()
         await self._take_up()
 
     async def _take_up(self) -> None:
+        """The feed is only a hint: what it did not tell is read (09 §8)."""
         await self._read_inbox()
+        await self._refresh_timer()
         gained = set(self._gained)
         if gained:
-            await self._refresh_timer()
             jobs = await self._services.store.queues.jobs()
             await self._work.recover(
                 [job for job in jobs if partition_of(job.execution_id) in gained]
@@ -131,9 +143,7 @@ class Executor:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
-                await self._renew()
-                if self._gained or len(self._epochs) < PARTITIONS:
-                    await self._take_up()
+                await self._take_over()
             except StoreError as error:
                 log.error("lease.renewal_failed", error=str(error))  # noqa: TRY400 - no trace is needed
 
@@ -174,7 +184,8 @@ class Executor:
                 draft.merge(await self._move(execution_id, batch))
         except StoreError:
             self._forget(events)
-            self._take_again(draft)
+            self._fired.difference_update(draft.fired)
+            self._take_again(draft, draft.rows_taken)
             raise
         if draft.is_empty():
             return
@@ -209,12 +220,14 @@ class Executor:
                 self._parked.setdefault(row.execution_id, []).append(row)
                 continue
             events.setdefault(row.execution_id, []).append(row.event)
-            draft.inbox_done.append(row.id)
+            draft.rows_taken.append(row)
 
     def _take_local(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         for _ in range(min(len(self._local), ROWS_AT_ONCE)):
             local = self._local.popleft()
             if partition_of(local.execution_id) not in draft.epochs:
+                if local.job is not None:
+                    self._work.settled([local.job])
                 continue  # whoever owns the execution now has declared the attempt lost
             if local.execution_id in self._busy:
                 self._parked.setdefault(local.execution_id, []).append(local)
@@ -257,7 +270,8 @@ class Executor:
             failed = True
             await self._recover(draft, pause=not isinstance(error, GoneError))
         else:
-            self._known.difference_update(draft.inbox_done)
+            self._known.difference_update(row.id for row in draft.rows_taken)
+            self._work.settled(draft.jobs_done)
             for run_id in draft.kills:
                 self._work.kill(run_id)
             for live in draft.ended:
@@ -265,38 +279,33 @@ class Executor:
         finally:
             self._turns.release()
             self._unpark(draft)
+            self._fired.difference_update(draft.fired)
             if failed:
-                self._take_again(draft)
-            else:
-                self._fired.difference_update(draft.fired)
+                self._take_again(draft, ())
             if not self._busy:
                 self._residents.evict()
         await self._refresh_timer()
 
     async def _recover(self, draft: Draft, *, pause: bool) -> None:
-        """Memory is ahead of the rows: forget what the turn touched, and see what is still owned."""
+        """Memory is ahead of the rows, or behind: forget what the turn touched, and read what is there.
+
+        Whether the turn was written is not known for sure, nor does the feed tell of it then.
+        """
+        self._forget(draft.touched)
         if pause:
             await asyncio.sleep(RETRY_SECONDS)
-        self._forget(draft.touched)
-        while True:
-            try:
-                await self._take_over()
-            except StoreError as error:
-                log.error("turn.recovery_failed", error=str(error))  # noqa: TRY400 - the store said all there is
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
+        self._known.difference_update(row.id for row in draft.rows_taken)
+        self._gained |= {partition_of(id_) for id_ in draft.touched} & self._epochs.keys()
+        await self._own()
 
     def _forget(self, executions: Iterable[ExecutionId]) -> None:
         for execution_id in executions:
             self._residents.forget(execution_id)
 
-    def _take_again(self, draft: Draft) -> None:
-        """The events of a turn that was not written, in their order. Rows that are done are not read again."""
-        self._known.difference_update(draft.inbox_done)
-        self._fired.difference_update(draft.fired)
+    def _take_again(self, draft: Draft, rows: Iterable[InboxRow]) -> None:
+        """The events of a turn that was not written, before all later ones."""
+        self._rows = deque(sorted((*self._rows, *rows), key=lambda row: row.id))
         self._local.extendleft(reversed(draft.locals))
-        self._wants_inbox = True
         self._wake.set()
 
     def _unpark(self, draft: Draft) -> None:

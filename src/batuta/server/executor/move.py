@@ -45,7 +45,7 @@ from batuta.server.executor.lookup import NeedsLookUpError
 from batuta.server.executor.note import InlineNote, Note, RenderNote, TaskNote
 from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering, render_all
-from batuta.server.listening import Listeners
+from batuta.server.listening import Ear
 from batuta.server.lock import released_row
 from batuta.server.worker.render import JobRenderer
 from batuta.storage.layout import message_path, to_uri
@@ -74,7 +74,7 @@ class Mover:
         patient: PatientRendering,
         inline: InlineRunner,
         children: Children,
-        listeners: Listeners,
+        listeners: Ear,
     ) -> None:
         self._services = services
         self._rendering = rendering

@@ -1,5 +1,5 @@
 """Flow triggers: executions that start because others changed their state (04 §10)."""
 
-from batuta.server.listening.listeners import Listeners
+from batuta.server.listening.ear import Ear
 
-__all__ = ["Listeners"]
+__all__ = ["Ear"]

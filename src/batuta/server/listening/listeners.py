@@ -27,6 +27,7 @@ from batuta.plugins.core.trigger.flow import Flow as FlowTrigger
 from batuta.sdk.errors import PluginError
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
+from batuta.server.listening.ear import WORDS
 from batuta.server.listening.judge import Verdict, judge, trigger_variables
 from batuta.server.listening.preconditions import Memory
 from batuta.server.sources import flows_that_say
@@ -37,8 +38,6 @@ MEMORY_PREFIX = "preconditions:"
 """Ids of the rows that hold what preconditions remember; they are no triggers of their own."""
 TRIGGER_ERRORS = (ExpressionError, PluginError, OperationError, ValueError, LookupError, TypeError)
 """What conditions and templates of a trigger can do wrong; it counts as not fulfilled."""
-WORDS = ("trigger.Flow", "triggers.types.Flow")
-"""The source of a flow that listens holds one of these."""
 
 
 class Listeners:

@@ -27,6 +27,7 @@ from batuta.server.executor.variables import Surroundings
 from batuta.server.listening.listeners import MEMORY_PREFIX, trigger_labels
 from batuta.server.lock import MISSED, released_row
 from batuta.server.protocol import Job
+from batuta.server.scheduler.role import WORD
 from batuta.server.scheduler.schedule import (
     Decision,
     Setting,
@@ -133,7 +134,7 @@ class Scheduler:
 
     async def _flows(self) -> Sequence[FlowKey]:
         flows = self._services.store.flows
-        return [row.key async for row in flows_that_say(flows, ".Schedule")]
+        return [row.key async for row in flows_that_say(flows, WORD)]
 
     async def _synchronise(self, flows: Iterable[FlowKey], *, recover: bool) -> None:
         """Give every schedule a row, and take away those of triggers that are gone (04 §6.1)."""
