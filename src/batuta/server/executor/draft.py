@@ -10,6 +10,7 @@ from batuta.server.executor.live import Live
 from batuta.server.executor.local import Local
 from batuta.store.rows import (
     ExecutionRow,
+    InboxRow,
     JobRow,
     LogRow,
     Mail,
@@ -43,7 +44,7 @@ class Draft:
         self.logs: list[LogRow] = []
         self.metrics: list[MetricRow] = []
         self.inbox: list[Mail] = []
-        self.inbox_done: list[int] = []
+        self.rows_taken: list[InboxRow] = []
         self.jobs: dict[tuple[TaskRunId, int], JobRow] = {}
         self.jobs_done: list[tuple[TaskRunId, int]] = []
         self.slots: list[SlotRequest | SlotRelease] = []
@@ -116,7 +117,7 @@ class Draft:
     def is_empty(self) -> bool:
         return not (
             self.touched
-            or self.inbox_done
+            or self.rows_taken
             or self.fired
             or self.logs
             or self.metrics
@@ -146,7 +147,7 @@ class Draft:
             logs=self.logs,
             metrics=self.metrics,
             inbox=self.inbox,
-            inbox_done=self.inbox_done,
+            inbox_done=[row.id for row in self.rows_taken],
             jobs=list(self.jobs.values()),
             jobs_done=self.jobs_done,
             timers=[TimerRow(*key, due) for key, due in self.timers.items() if due is not None],

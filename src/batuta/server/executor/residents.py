@@ -25,23 +25,34 @@ class Residents:
         self._cipher = cipher
         self._lives: OrderedDict[ExecutionId, Live] = OrderedDict()
         self._created: dict[ExecutionId, ExecutionRow] = {}
+        self._reading: dict[ExecutionId, list[object]] = {}
+        """Who reads an execution now. What was read is old once another has it, or it was forgotten meanwhile."""
         self._states: dict[tuple[FlowKey, int], bool] = {}
 
     async def get(self, execution_id: ExecutionId) -> Live | None:
         """The execution, from memory or rows; None where it was deleted."""
-        live = self._lives.get(execution_id)
-        if live is not None:
-            self._lives.move_to_end(execution_id)
-            return live
-        row = self._created.pop(execution_id, None)
-        fresh = row is not None
-        if row is None:
-            row = await self._services.store.executions.get(execution_id, live=True)
-        if row is None:
-            return None
-        live = await self._revive(row, fresh=fresh)
-        self._lives[execution_id] = live
+        while (live := self._lives.get(execution_id)) is None:
+            reading = object()
+            self._reading.setdefault(execution_id, []).append(reading)
+            try:
+                live = await self._read(execution_id)
+            except BaseException:
+                self._reading.pop(execution_id, None)  # the others read once more
+                raise
+            if reading in self._reading.get(execution_id, ()):
+                del self._reading[execution_id]
+                if live is not None:
+                    self._lives[execution_id] = live
+                return live
+        self._lives.move_to_end(execution_id)
         return live
+
+    async def _read(self, execution_id: ExecutionId) -> Live | None:
+        row = self._created.pop(execution_id, None)
+        if row is not None:
+            return await self._revive(row, fresh=True)
+        row = await self._services.store.executions.get(execution_id, live=True)
+        return None if row is None else await self._revive(row, fresh=False)
 
     async def failed(self, execution_id: ExecutionId, reason: str) -> Draft:
         """The rows of an execution that cannot go on: its flow is gone or unreadable, or a fault of ours."""
@@ -75,17 +86,17 @@ class Residents:
     def release(self, live: Live) -> None:
         """The execution is finished and committed."""
         if self._lives.get(live.execution.id) is live:
-            del self._lives[live.execution.id]
+            self.forget(live.execution.id)
 
     def forget(self, execution_id: ExecutionId) -> None:
         self._lives.pop(execution_id, None)
         self._created.pop(execution_id, None)
+        self._reading.pop(execution_id, None)
 
     def drop(self, chosen: Callable[[ExecutionId], bool]) -> None:
-        for execution_id in [each for each in self._lives if chosen(each)]:
-            del self._lives[execution_id]
-        for execution_id in [each for each in self._created if chosen(each)]:
-            del self._created[execution_id]
+        known = {*self._lives, *self._created, *self._reading}
+        for execution_id in filter(chosen, known):
+            self.forget(execution_id)
 
     def evict(self) -> None:
         """Keep memory bounded; only while no turn is under way."""

@@ -5,7 +5,7 @@ attempt that was running is reported as lost.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -32,7 +32,10 @@ from batuta.server.executor.snapshot import snapshot
 from batuta.server.executor.thread import AttemptThreads, ThreadAttempt
 from batuta.server.protocol import ChildSpec, Job, JobFinished
 from batuta.server.worker.attempt import Attempt
+from batuta.store.errors import StoreError
 from batuta.store.rows import JobRow
+
+RETRY_SECONDS = 1.0
 
 MAX_LOSSES = 3
 """A task that has taken its worker down so often is the cause: its next loss counts as a failure."""
@@ -70,18 +73,28 @@ class Work:
         self._threads = AttemptThreads()
         self.backlog = Backlog()
         self._kills: dict[TaskRunId, Callable[[], None]] = {}
+        self._begun: set[tuple[TaskRunId, int]] = set()
+        """Jobs of this process whose end is not committed."""
         self.on_finished: Callable[[Job, JobFinished], None] = lambda _job, _finished: None
         self.deliver: Callable[[Local], None] = lambda _: None
         self.group: asyncio.TaskGroup | None = None
 
     def dispatch(self, row: JobRow) -> None:
         """Begin the work of a row that is committed."""
-        if self.group is not None:
+        key = (row.task_run_id, row.attempt)
+        if self.group is not None and key not in self._begun:
+            self._begun.add(key)
             self.group.create_task(self._begin(row))
 
+    def settled(self, jobs: Iterable[tuple[TaskRunId, int]]) -> None:
+        """These are done, or are another server's now."""
+        self._begun.difference_update(jobs)
+
     async def recover(self, rows: Sequence[JobRow]) -> None:
-        """Take up the rows of an earlier process."""
+        """Take up the rows of an earlier owner."""
         for row in rows:
+            if (row.task_run_id, row.attempt) in self._begun:
+                continue
             live = await self._residents.get(row.execution_id)
             run = live.execution.runs.get(row.task_run_id) if live is not None else None
             is_task = isinstance(read_note(row.payload), TaskNote)
@@ -116,6 +129,16 @@ class Work:
         )
 
     async def _begin(self, row: JobRow) -> None:
+        while True:
+            try:
+                await self._try(row)
+            except StoreError as error:
+                log.error("work.delayed", error=str(error))  # noqa: TRY400 - the store said all there is
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def _try(self, row: JobRow) -> None:
         live = await self._residents.get(row.execution_id)
         if live is None:
             self._settle(row, None)
@@ -128,6 +151,8 @@ class Work:
                     await self._inline(row, live)
                 case TaskNote() as note:
                     await self._task(row, live, note)
+        except StoreError:
+            raise
         except Exception:
             log.exception("work.failed", execution=row.execution_id, task_run=row.task_run_id)
             self._settle(row, self._failed(row))

@@ -7,6 +7,7 @@ from batuta.testing.simulate.dice import Dice
 SPAN = 120
 """Seconds in which something happens."""
 
+DELETIONS = 0
 _KINDS = (
     *("start",) * 8,
     *("kill",) * 4,
@@ -17,7 +18,7 @@ _KINDS = (
     "force",
     "unqueue",
     "status",
-    "delete",
+    *("delete",) * DELETIONS,
     "labels",
     "save",
     "crash",

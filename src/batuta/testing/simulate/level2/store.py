@@ -7,9 +7,10 @@ from typing_extensions import override
 
 from batuta.model.ids import ExecutionId
 from batuta.store.errors import StoreUnavailableError
+from batuta.store.feed import Feed
 from batuta.store.memory import MemoryStore
 from batuta.store.memory.tables import Tables
-from batuta.store.rows import ExecutionRow, Turn
+from batuta.store.rows import Committed, ExecutionRow, Turn
 
 
 class SimulatedStore(MemoryStore):
@@ -25,6 +26,8 @@ class SimulatedStore(MemoryStore):
         """So many of the next turns are written, but their writers are told that they were not."""
         self.is_cut_off = False
         """Nothing reaches the disk."""
+        self.on_doubt: Callable[[Committed], None] = lambda _: None
+        """Told what nobody else is told."""
 
     @property
     def tables(self) -> Tables:
@@ -37,10 +40,20 @@ class SimulatedStore(MemoryStore):
 
     @override
     async def commit(self, turn: Turn) -> None:
-        await super().commit(turn)
-        if self.doubtful > 0:
-            self.doubtful -= 1
-            raise StoreUnavailableError("the connection broke during the commit", location="memory")
+        if self.doubtful <= 0:
+            await super().commit(turn)
+            return
+        self.doubtful -= 1
+
+        def work(_: Feed) -> None:
+            feed = Feed()
+            self._tables.apply(turn, feed)
+            committed = feed.committed()
+            if committed is not None:
+                self.on_doubt(committed)
+
+        await self._gate.write(work)
+        raise StoreUnavailableError("the connection broke during the commit", location="memory")
 
     def _on_write(self) -> None:
         if not self._is_due:

@@ -39,6 +39,7 @@ class Watch:
         self._fires: Counter[tuple[FlowKey, str, str]] = Counter()
         self.commits = 0
         store.changes(self.heard)
+        store.on_doubt = self.heard
 
     def heard(self, committed: Committed) -> None:
         self.commits += 1
@@ -95,7 +96,8 @@ class Watch:
         )
         for before, after in zip(now, now[1:], strict=False):
             ended = before.state.is_terminal and not after.state.is_terminal
-            restarted = after.state is State.RESTARTED or execution.id in self.forced
+            again = (State.RESTARTED, State.RETRYING)
+            restarted = after.state in again or execution.id in self.forced
             _require(not ended or restarted, f"{name} went on after its end: {_told(now)}")
         if not former.state.is_terminal and execution.state in (State.SUCCESS, State.WARNING):
             self._check_children(execution)
