@@ -21,7 +21,16 @@ Operations that the server answers (arguments and answers are plain JSON data, b
     files.write   {namespace, path, content: base64}    URI
     files.delete  {namespace, path}                     boolean
 
-and whatever else plugins ask for by `RunContext.ask`. The first group is asked while a template is being rendered, so
+    logs.read          {executionId, namespace, flowId, level, taskIds, page}     list of entries; empty after the last page
+    logs.purge         {end, start, namespace, flowId, executionId, levels}       number of entries
+    executions.count   {namespace, flowId, states, start, end}                    number of executions
+    executions.resume  {executionId, namespace, flowId, inputs}                   null
+    executions.purge   {end, start, namespace, flowId, states, executions, logs, metrics, files, batch}   map of numbers
+    kv.purge           {namespaces, namespace_pattern, children, key_pattern, versions, expired_only, before, keep}
+                                                                                  {namespaces, size}
+    triggers.toggle    {namespace, flowId, trigger, enabled}                      null
+
+Dates are instants. The first group is asked while a template is being rendered, so
 its answer is awaited by a thread: those calls come through `look_up`.
 """
 
