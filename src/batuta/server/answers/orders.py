@@ -6,7 +6,7 @@ from typing import Any
 from batuta.model import codec
 from batuta.model.ids import FlowKey
 from batuta.model.state import State
-from batuta.operations import control, executions
+from batuta.operations import executions
 from batuta.operations.errors import NotFoundError
 from batuta.operations.purge import (
     ExecutionPurge,
@@ -14,7 +14,6 @@ from batuta.operations.purge import (
     purge_executions,
     purge_key_values,
 )
-from batuta.operations.triggers import set_disabled
 from batuta.server.answers.journal import target_of
 from batuta.server.answers.question import Answer, Question
 from batuta.store.rows import TriggerKey
@@ -33,6 +32,8 @@ async def _count(question: Question) -> int:
 
 
 async def _resume(question: Question) -> None:
+    from batuta.operations import control  # Few servers need it, all would wait for it.
+
     execution_id = question.arguments["executionId"]
     try:
         await control.resume(
@@ -70,6 +71,8 @@ async def _purge_keys(question: Question) -> Any:
 
 
 async def _toggle(question: Question) -> None:
+    from batuta.operations.triggers import set_disabled  # As above: it knows schedules.
+
     arguments = question.arguments
     flow = FlowKey(question.info.tenant, arguments["namespace"], arguments["flowId"])
     await set_disabled(
