@@ -11,9 +11,10 @@ FLOW = """\
 id: bench_idle
 namespace: bench
 tasks:
-  - id: sleep
-    type: io.kestra.plugin.core.flow.Sleep
-    duration: PT0.01S
+  - id: script
+    type: io.kestra.plugin.scripts.shell.Script
+    taskRunner: {type: io.kestra.plugin.core.runner.Process}
+    script: echo done
 """
 
 

@@ -9,8 +9,8 @@ from bench.figure import Bound, Figure
 from bench.process import fresh_server, seconds_of
 
 SCRIPTS = 40
-INTERPRETERS = Path(sys.executable).resolve().parent
-"""First on the path of the server: what `python` stands for otherwise may be a slow script that looks for one."""
+INTERPRETERS = Path(sys.executable).parent
+"""First on the path of the server, as in a shell with this environment: another `python` may be slow to start by itself."""
 TASK = """\
   - id: script_{number}
     type: io.kestra.plugin.scripts.python.Script
