@@ -1,6 +1,8 @@
 """Removal of old executions, logs and keys (05 §24)."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from batuta.model.state import History, State
 from batuta.operations import executions, flows, keyvalues, start
 from batuta.operations.caller import SYSTEM, Caller
 from batuta.operations.executions import Tally
+from batuta.operations.feed import Feed
+from batuta.operations.plans import PlanCache
 from batuta.operations.purge import (
     ExecutionPurge,
     KeyValuePurge,
@@ -26,7 +30,22 @@ from batuta.sdk.context import KeyValue
 from batuta.storage.layout import execution_path, to_uri
 from batuta.store.query import Query
 from batuta.store.rows import LogRow, MetricRow, Turn
+from batuta.store.sqlite import SqliteStore
 from batuta.testing.clock import FakeClock
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def services(
+    services: Services, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Services]:
+    """What is deleted is chosen by filters, which every store reads itself."""
+    if request.param == "memory":
+        yield services
+        return
+    store = await SqliteStore.open(tmp_path / "batuta.db")
+    plans = PlanCache(store, services.registry, settings=services.settings, clock=services.clock)
+    yield dataclasses.replace(services, store=store, plans=plans, feed=Feed(store))
+    await store.close()
 
 
 async def save(services: Services, namespace: str, flow_id: str = "f") -> FlowKey:
@@ -262,7 +281,7 @@ async def test_a_count_goes_on_where_the_store_stops(
     flow = await save(services, "a")
     for _ in range(7):
         await ran(services, flow)
-    for name in ("batuta.operations.executions", "batuta.store.memory.match"):
-        monkeypatch.setattr(f"{name}.MAX_TOTAL", 3)
+    for name in ("operations.executions", "store.memory.match", "store.search"):
+        monkeypatch.setattr(f"batuta.{name}.MAX_TOTAL", 3)
     now = services.clock.now()
     assert await executions.count(SYSTEM, services, Tally(namespace="a", start=now, end=now)) == 7
