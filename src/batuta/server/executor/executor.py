@@ -27,6 +27,8 @@ from batuta.store.rows import Committed, InboxRow, TimerRow
 ROWS_AT_ONCE = 256
 """Events taken into one turn."""
 TURNS_UNDER_WAY = 4
+MAX_STRANDED = 1_000
+"""Results of attempts whose executions are no longer ours that are kept."""
 LEASE = 30 * SECOND
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 1.0
@@ -60,6 +62,7 @@ class Executor:
         self._rows: deque[InboxRow] = deque()
         self._known: set[int] = set()
         self._local: deque[Local] = deque()
+        self._stranded: deque[Local] = deque()
         self._wake = asyncio.Event()
         self._next_timer: Instant | None = None
         self._fired: set[tuple[ExecutionId, str]] = set()
@@ -115,6 +118,9 @@ class Executor:
         await self._refresh_timer()
         gained = set(self._gained)
         if gained:
+            self._local.extendleft(reversed(self._stranded))
+            self._stranded.clear()
+            self._wake.set()
             jobs = await self._services.store.queues.jobs()
             await self._work.recover(
                 [job for job in jobs if partition_of(job.execution_id) in gained]
@@ -226,9 +232,8 @@ class Executor:
         for _ in range(min(len(self._local), ROWS_AT_ONCE)):
             local = self._local.popleft()
             if partition_of(local.execution_id) not in draft.epochs:
-                if local.job is not None:
-                    self._work.settled([local.job])
-                continue  # whoever owns the execution now has declared the attempt lost
+                self._strand(local)
+                continue
             if local.execution_id in self._busy:
                 self._parked.setdefault(local.execution_id, []).append(local)
                 continue
@@ -239,6 +244,14 @@ class Executor:
                 draft.finish_job(*local.job)
             draft.logs.extend(local.logs)
             draft.metrics.extend(local.metrics)
+
+    def _strand(self, local: Local) -> None:
+        """Another server owns the execution, and counts the attempt as lost; unless we own it again before it looks."""
+        if len(self._stranded) >= MAX_STRANDED:
+            oldest = self._stranded.popleft()
+            if oldest.job is not None:
+                self._work.settled([oldest.job])
+        self._stranded.append(local)
 
     async def _take_timers(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         now = self._services.clock.now()

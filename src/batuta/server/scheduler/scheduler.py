@@ -86,9 +86,12 @@ class Scheduler:
     async def run(self) -> None:
         stop = self._services.store.changes(self._on_commit)
         try:
-            await self._synchronise(await self._flows(), recover=True)
+            is_synchronised = False
             while True:
                 try:
+                    if not is_synchronised:
+                        await self._synchronise(await self._flows(), recover=True)
+                        is_synchronised = True
                     await self._turn()
                 except StoreError as error:
                     log.error("scheduler.failed", error=str(error))  # noqa: TRY400 - it says all there is
@@ -99,7 +102,11 @@ class Scheduler:
     async def _turn(self) -> None:
         self._wake.clear()
         edited, self._edited = self._edited, set()
-        await self._synchronise(edited, recover=False)
+        try:
+            await self._synchronise(edited, recover=False)
+        except StoreError:
+            self._edited |= edited
+            raise
         blocked = await self._fire_due()
         await self._purge_fires()
         await self._sleep(blocked=blocked)

@@ -1,13 +1,13 @@
 """What happens to an installation from outside, decided before it runs, so that any of it can be left out."""
 
 import msgspec
+from typing_extensions import override
 
 from batuta.testing.simulate.dice import Dice
 
 SPAN = 120
 """Seconds in which something happens."""
 
-DELETIONS = 0
 _KINDS = (
     *("start",) * 8,
     *("kill",) * 4,
@@ -18,7 +18,8 @@ _KINDS = (
     "force",
     "unqueue",
     "status",
-    *("delete",) * DELETIONS,
+    "delete",
+    "delete",
     "labels",
     "save",
     "crash",
@@ -41,6 +42,7 @@ class Happening(msgspec.Struct, frozen=True):
     kind: str
     number: int
 
+    @override
     def __str__(self) -> str:
         return f"{self.at:8.3f} {self.kind} {self.number}"
 

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from batuta.engine.execution import Execution
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.state import State
 from batuta.operations.executions import is_over
 from batuta.server.protocol import Job
-from batuta.testing.simulate.level2.store import SimulatedStore
 from batuta.store.query import Query
 from batuta.store.rows import Committed, ExecutionRow, TaskRunRow
 from batuta.testing.simulate.check import BreachError
+from batuta.testing.simulate.level2.store import SimulatedStore
 
 MOST = 10_000
 
@@ -65,9 +66,9 @@ class Watch:
         for execution in committed.executions:
             self._check_header(execution)
             self._executions[execution.id] = execution
-        for row in committed.task_runs:
-            self._check_run(row)
-            self._runs[row.run.id] = row
+        for task_run in committed.task_runs:
+            self._check_run(task_run)
+            self._runs[task_run.run.id] = task_run
         for job in committed.jobs:
             key = (job.task_run_id, job.attempt)
             _require(job.attempt < 0 or key not in self._jobs, f"a second job for {key}")
@@ -94,7 +95,7 @@ class Watch:
         _require(
             now[: len(known)] == known, f"{name}: the past changed: {_told(known)} {_told(now)}"
         )
-        for before, after in zip(now, now[1:], strict=False):
+        for before, after in pairwise(now):
             ended = before.state.is_terminal and not after.state.is_terminal
             again = (State.RESTARTED, State.RETRYING)
             restarted = after.state in again or execution.id in self.forced

@@ -15,6 +15,7 @@ from batuta.model.state import State
 from batuta.operations import control, executions, flows, repeat, start
 from batuta.operations.caller import Caller
 from batuta.operations.errors import OperationError
+from batuta.operations.executions import is_over
 from batuta.operations.feed import Feed
 from batuta.operations.plans import PlanCache
 from batuta.operations.services import Services
@@ -28,7 +29,7 @@ from batuta.store.rows import ExecutionRow
 from batuta.testing.clock import SeededIds
 from batuta.testing.simulate.dice import Dice
 from batuta.testing.simulate.level2.flows import random_flows, without_triggers
-from batuta.testing.simulate.level2.happening import SPAN, Happening, random_happenings
+from batuta.testing.simulate.level2.happening import Happening, random_happenings
 from batuta.testing.simulate.level2.loop import VirtualLoop
 from batuta.testing.simulate.level2.store import SimulatedStore
 from batuta.testing.simulate.level2.watch import Watch
@@ -93,7 +94,7 @@ class World:
         with structlog.testing.capture_logs() as entries:
             try:
                 problem = loop.run_until_complete(self._live())
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+            except Exception as error:
                 problem = repr(error)
             finally:
                 asyncio.set_event_loop(None)
@@ -261,7 +262,7 @@ class World:
         match kind:
             case "kill":
                 await control.kill(USER, services, id_, cascade=number % 3 > 0)
-            case "restart":
+            case "restart" if is_over(row.execution):
                 await repeat.restart(USER, services, id_)
             case "replay":
                 made = await repeat.replay(USER, services, id_)
@@ -283,7 +284,7 @@ class World:
             case "labels":
                 labels = [Label("n", str(number))]
                 await control.set_labels(USER, services, id_, labels=labels)
-            case _:
+            case "delete":
                 watch.deleted.add(id_)
                 await executions.delete(USER, services, id_)
 
@@ -301,7 +302,8 @@ class World:
         return self._delays.pick((0.0, 0.0001, 0.001, 0.01, 0.2))
 
     def _on_fault(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
-        self._watch.breaches.append(f"{context.get('message')}: {context.get('exception')!r}")
+        if not isinstance(context.get("exception"), StoreError):  # its writer is gone in a crash
+            self._watch.breaches.append(f"{context.get('message')}: {context.get('exception')!r}")
 
 
 _ORDERS = frozenset(
