@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from batuta.engine import commands as c
 from batuta.engine import events as e
 from batuta.engine.plan import (
     AnyNode,
@@ -292,6 +293,22 @@ def test_batches_that_cannot_be_restarted_stay_failed() -> None:
     run = after.run("each/each_items")
     gone = e.ChildStarted(at=AT, task_run_id=run.id, attempt=2, problem="deleted")
     after.send(gone)
+    assert after.history.endswith("RUNNING FAILED")
+
+
+def test_batches_that_cannot_be_restarted_wait_for_those_that_are_being_made() -> None:
+    drive = batches(None, S.FAILED)
+    drive.starting = False
+    after = go(drive, again(drive))
+    run = after.run("each/each_items")
+    attempt = after.told(c.RestartChildren)[0].attempt
+    after.send(e.ChildStarted(at=AT, task_run_id=run.id, attempt=attempt, problem="deleted"))
+    assert after.history.endswith("RESTARTED RUNNING")
+    kid = ExecutionId("kid0")
+    after.send(
+        e.ChildStarted(at=AT, task_run_id=run.id, attempt=attempt, index=0, execution_id=kid)
+    )
+    end_batch(after, 0, S.SUCCESS)
     assert after.history.endswith("RUNNING FAILED")
 
 

@@ -12,7 +12,7 @@ from batuta.testing.simulate.happening import Operation
 from batuta.testing.simulate.shrink import breach_of, shortest
 from batuta.testing.simulate.world import World
 
-BLOCKS = 10
+BLOCKS = 50
 SEEDS_PER_BLOCK = 400
 
 REGRESSIONS = [

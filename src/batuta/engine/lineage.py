@@ -63,6 +63,15 @@ class Lineage:
             return True
         return _place(scope, run.task_id)[0] > 0
 
+    def fits(self, run: TaskRun) -> bool:
+        """Whether the flow still has the task where the run stands, so that it can be run again there."""
+        return all(self._is_known(one) for one in (run, *self.above(run)))
+
+    def _is_known(self, run: TaskRun) -> bool:
+        if run.parent_id is None:
+            return run.task_id in self.plan.nodes
+        return self.plan.parents.get(run.task_id) == self.runs[run.parent_id].task_id
+
     def in_list(self, run: TaskRun, scopes: Collection[TaskRunId] | None = None) -> bool:
         """Whether the run stands in such a list, or below a run that does: of the flow, or of these scopes."""
         return any(
@@ -186,7 +195,6 @@ def _main(node: AnyNode | Plan | None) -> tuple[TaskId, ...]:
             )
         case EachItem():
             return (node.split, node.items, node.merge)
-        case None | Leaf() | Subflow():
-            return ()
         case _:
-            return node.tasks
+            tasks: tuple[TaskId, ...] = getattr(node, "tasks", ())
+            return tasks

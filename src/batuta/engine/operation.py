@@ -12,6 +12,8 @@ from batuta.model.state import State
 
 _BEGUN = frozenset({Phase.RUNNING, Phase.OUTPUTS})
 _OVER = frozenset({Phase.AFTER, Phase.ENDED})
+_TO_BEGIN = frozenset({State.RESTARTED, State.CREATED, State.BREAKPOINT})
+"""Of task runs that begin when a restarted execution goes on, unless they are given out already."""
 
 
 def kill(turn: Turn, event: KillRequested) -> None:
@@ -40,18 +42,19 @@ def resume(turn: Turn, event: Resumed) -> None:
     """The Pause that is meant, or the first one, goes on; without one a pause by hand ends (01 §8.4)."""
     if turn.course.ending is not None or turn.course.phase in _OVER:
         return
-    waiting = sorted(
-        (run for run in turn.runs.values() if pause_node.is_waiting(turn, run)),
-        key=lambda run: run.ordinal,
-    )
-    meant = [run for run in waiting if event.task_run_id in {None, run.id}]
+    meant = [
+        (run, node)
+        for run in sorted(turn.runs.values(), key=lambda run: run.ordinal)
+        if isinstance(node := turn.plan.nodes.get(run.task_id), Pause)
+        and run.state is State.PAUSED
+        and event.task_run_id in {None, run.id}
+    ]
     if event.to is State.KILLING:
         if meant or turn.course.held:
             kill(turn, KillRequested(at=event.at))
     elif meant:
-        node = turn.plan.nodes.get(meant[0].task_id)
-        if isinstance(node, Pause):
-            pause_node.resumed(turn, node, meant[0], event=event)
+        run, node = meant[0]
+        pause_node.resumed(turn, node, run, event=event)
     elif turn.course.held and event.task_run_id is None:
         turn.remember(held=False)
         turn.become(State.RUNNING)
@@ -84,7 +87,7 @@ def restarted(turn: Turn) -> None:
     if not edited:
         return
     for run in sorted(turn.runs.values(), key=lambda run: run.ordinal):
-        if run.state is State.RESTARTED:
+        if run.state in _TO_BEGIN and not turn.progress(run).attempt:
             turn.agenda.append(Enter(run.id))
         elif run.state is State.RUNNING:
             turn.advance(run)

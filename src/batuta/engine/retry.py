@@ -81,11 +81,10 @@ def fired(turn: Turn, _node: AnyNode, run: TaskRun, *, name: str, number: str) -
         return
     turn.note(turn.mark(run, State.CREATED), due=None)
     turn.agenda.append(Enter(run.id))
-    if turn.course.retrying == run.id:
-        turn.remember(retrying=None)
-        if turn.state is State.RETRYING:
-            turn.become(State.RUNNING)
-        _next(turn)
+    turn.remember(retrying=None)
+    if turn.state is State.RETRYING:
+        turn.become(State.RUNNING)
+    _next(turn)
 
 
 def _renew(turn: Turn, retry: Retry, run: TaskRun) -> bool:
@@ -116,8 +115,7 @@ def _wait(turn: Turn, run: TaskRun) -> None:
     run = turn.runs[run.id]
     progress = turn.progress(run)
     node = turn.plan.nodes.get(run.task_id)
-    if node is not None and node.retry is not None:
-        _show_failure(turn, node.retry, run)
+    _show_failure(turn, None if node is None else node.retry, run)
     failed_at = run.attempts[-1].histories[-1].at if run.attempts else turn.at
     failed = (*run.histories, History(State.FAILED, failed_at))
     turn.put(msgspec.structs.replace(run, histories=(*failed, History(State.RETRYING, turn.at))))
@@ -128,9 +126,10 @@ def _wait(turn: Turn, run: TaskRun) -> None:
     turn.emit(SetTimer(timer_id=f"retry/{run.id}/{progress.given}", due=due))
 
 
-def _show_failure(turn: Turn, retry: Retry, run: TaskRun) -> None:
+def _show_failure(turn: Turn, retry: Retry | None, run: TaskRun) -> None:
     """01 §5.3: at top level the histories show FAILED before RETRYING, when nothing else is to come."""
-    nothing_else = retry.own or not (turn.plan.errors or turn.plan.finally_)
+    own = retry is not None and retry.own
+    nothing_else = own or not (turn.plan.errors or turn.plan.finally_)
     alone = run.parent_id is None and turn.root.branch is Branch.TASKS and turn.root.live == 1
     if alone and nothing_else and turn.state is State.RUNNING:
         turn.become(State.FAILED)

@@ -111,7 +111,7 @@ def _about_run(
             kind.lost(turn, node, run, event=event)
         case ChildStarted():
             kind.child_started(turn, node, run, event=event)
-        case ChildEnded():
+        case _:
             kind.child_ended(turn, node, run, event=event)
 
 
@@ -280,8 +280,6 @@ def _enter(turn: Turn, run_id: TaskRunId) -> None:
     if found is None or turn.course.ending is not None:
         return
     kind, node, run = found
-    if run.state not in {State.CREATED, State.RESTARTED}:
-        return
     if operation.is_breakpoint(turn, run):
         turn.mark(run, State.BREAKPOINT)
         turn.become(State.BREAKPOINT)

@@ -60,6 +60,8 @@ def restart(
     chosen |= {above.id for run_id in list(chosen) for above in lineage.above(lineage.runs[run_id])}
     if (rows and not chosen) or execution.state is State.KILLED:
         raise SurgeryError("No task found to restart execution from!")
+    for run_id in chosen:
+        _require(lineage, lineage.runs[run_id])
     kept = [
         _reopened(plan, run, at) if run.id in chosen else run
         for run in rows
@@ -75,6 +77,12 @@ def _to_restart(lineage: Lineage, run: TaskRun) -> bool:
     return (
         run.state in {State.FAILED, State.PAUSED} and not lineage.in_list(run) and not run.dynamic
     )
+
+
+def _require(lineage: Lineage, run: TaskRun) -> None:
+    if not lineage.fits(run):
+        where = f"revision {lineage.plan.revision} of the flow"
+        raise SurgeryError(f"'{run.task_id}' cannot be run again: {where} does not have it there")
 
 
 def _redone(lineage: Lineage, run: TaskRun, chosen: Collection[TaskRunId]) -> bool:
@@ -113,6 +121,7 @@ def replay(
     if target.task_id not in plan.nodes:
         raise SurgeryError(f"Task run '{task_run_id}' cannot be run again by itself")
     target = lineage.whole(target)
+    _require(lineage, target)
     if lineage.top(target).task_id in plan.after:
         raise SurgeryError(f"'{target.task_id}' belongs to afterExecution: it cannot be replayed")
     above = {run.id for run in lineage.above(target)}
@@ -122,7 +131,7 @@ def replay(
             kept.append(_reopened(plan, _forgotten(plan, run), at))
         elif run.id in above:
             kept.append(_going_on(run, at))
-        elif lineage.stays(run, target):
+        elif lineage.stays(run, target) and (run.state.is_terminal or lineage.fits(run)):
             kept.append(run if run.state.is_terminal else _reopened(plan, run, at))
     header = _restarted_header(execution, at, labels=(_REPLAY,))
     return _copied(plan, execution, kept, header=header, new_id=new_id)
@@ -359,6 +368,7 @@ def _fill_each(
     """The first value that was never begun, and those that were begun and have nothing running."""
     node = lineage.plan.nodes[run.task_id]
     tasks = node.tasks if isinstance(node, Each) else ()
+    main = [child for child in main if child.task_id in tasks]  # an older revision had others
     places = [(child.iteration or 0, tasks.index(child.task_id)) for child in main]
     if isinstance(node, Each) and not node.ordered:
         flat = [index * len(tasks) + position for index, position in places]

@@ -214,8 +214,7 @@ class Turn:
 
     def _drop(self, run_id: TaskRunId) -> None:
         """Take a task run out of the live ones."""
-        if run_id in self.runs:
-            self._draft().put(run_id, None)
+        self._draft().put(run_id, None)
 
     def _draft(self) -> LiveRuns:
         if not self._drafted:

@@ -89,6 +89,7 @@ class Build:
                 fields[key] = self.ids(fields[key], name)
         parts = [leaf(f"{name}_split"), leaf(f"{name}_merge")]
         split, merge = self.ids(parts, name)
+        self.parents[TaskId(f"{name}_items")] = TaskId(name)
         return EachItem(
             id=TaskId(name),
             type="test.EachItem",

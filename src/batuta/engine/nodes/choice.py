@@ -27,7 +27,7 @@ def schedule(turn: Turn, node: Choice, run: TaskRun) -> bool:
         return branch.schedule_in_order(turn, run, chosen(node, progress.choice))
     if not is_template(node.value):
         _choose(turn, node, run, value=node.value)
-    elif progress.waiting is None:
+    else:
         turn.note(run, waiting="value")
         values = {"value": node.value}
         turn.emit(Render(request_id=f"{run.id}/value", values=values, frame=turn.runs[run.id]))

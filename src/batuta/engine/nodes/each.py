@@ -68,7 +68,7 @@ def schedule(turn: Turn, node: Each, run: TaskRun) -> bool:
 def _ask(turn: Turn, node: Each, run: TaskRun) -> None:
     if not is_template(node.values):
         _begin(turn, node, run, values=node.values)
-    elif turn.progress(run).waiting is None:
+    else:
         turn.note(run, waiting="values")
         values = {"values": node.values}
         turn.emit(Render(request_id=f"{run.id}/values", values=values, frame=turn.runs[run.id]))

@@ -13,7 +13,7 @@ from batuta.engine.execution import Attempt, Phase, TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.plan import Expression, Pause
 from batuta.engine.rollup import forgiven, worse
-from batuta.engine.turn import Turn, closed
+from batuta.engine.turn import Turn, begun, closed
 from batuta.engine.values import is_template, to_duration
 from batuta.model.instant import Instant, Micros, to_iso
 from batuta.model.state import History, State
@@ -149,12 +149,10 @@ def killed(turn: Turn, _node: Pause, run: TaskRun, *, hard: bool, cascade: bool)
         turn.end(turn.runs[run.id], turn.progress(run).floor or State.KILLED)
 
 
-def _killing(turn: Turn, run: TaskRun) -> tuple[Attempt, ...] | None:
-    if not run.attempts:
-        return run.attempts
-    last = run.attempts[-1]
+def _killing(turn: Turn, run: TaskRun) -> tuple[Attempt, ...]:
+    *earlier, last = run.attempts or begun(run, turn.at)
     histories = (*last.histories, History(State.KILLING, turn.at))
-    return (*run.attempts[:-1], msgspec.structs.replace(last, histories=histories))
+    return (*earlier, msgspec.structs.replace(last, histories=histories))
 
 
 KIND = Kind(enter, killed, Flowing(schedule, branch.conclude), rendered, fired=fired)

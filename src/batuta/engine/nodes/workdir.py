@@ -44,10 +44,8 @@ def _add_child(turn: Turn, _node: WorkDir, child: TaskRun, *, state: State) -> N
     progress = turn.progress(parent)
     turn.note(parent, live=progress.live + 1)
     turn.put(child)
-    if not isinstance(node, Leaf):
+    if not isinstance(node, Leaf) or state is State.SKIPPED:
         turn.end(child, state)
-    elif state is State.SKIPPED:
-        turn.end(child, State.SKIPPED)
     else:
         leaf.settle(turn, node, turn.runs[child.id], state=state)
 
