@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from batuta.expr.errors import EvaluationError, MissingVariableError, RuntimeFaultError
 from batuta.expr.format.text import java_text
+from batuta.expr.limits import Limits
 from batuta.expr.members import Member, find_member, members_of
 from batuta.expr.syntax.nodes import At
 from batuta.expr.values import Array, Value, class_name, is_list, is_number
@@ -32,7 +33,7 @@ def attribute(target: Value, key: Value, *, at: At, root: str | None) -> Value:
 
 
 def call_method(
-    target: Value, name: str, arguments: list[Value], *, at: At, root: str | None
+    target: Value, name: str, arguments: list[Value], *, at: At, root: str | None, limits: Limits
 ) -> Value:
     """`target.name(arguments)`; only methods, never keys."""
     if target is None:
@@ -41,6 +42,8 @@ def call_method(
     member = find_member(target, name, arguments)
     if member is None:
         raise MissingVariableError(name, at, known=members_of(target))
+    if member.grows:
+        arguments = [*arguments, limits.text_chars]
     return _run(member, target, arguments, at=at)
 
 

@@ -14,7 +14,6 @@ An error is raised with a position only; the template that is being rendered add
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import ClassVar, Self
 
 from typing_extensions import override
@@ -183,7 +182,11 @@ def nearest_names(name: str, known: Iterable[object]) -> tuple[str, ...]:
         if isinstance(candidate, str):
             names.append(candidate)
     exact = [candidate for candidate in names if candidate.lower() == name.lower()]
-    return tuple(exact or get_close_matches(name, names, _SHOWN))
+    if exact:
+        return tuple(exact)
+    from difflib import get_close_matches
+
+    return tuple(get_close_matches(name, names, _SHOWN))
 
 
 def line_of(template: str, position: int) -> int:

@@ -16,8 +16,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Macros, blocks and `render()` within each other."""
     renderings: int = 100
     """Passes of rendering until stable (02 §2.1)."""
-    regex_seconds: float = 2.0
-    """Time of one regular expression over one text; the engine stops by itself."""
 
 
 DEFAULT_LIMITS = Limits()

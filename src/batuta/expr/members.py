@@ -5,12 +5,12 @@ is listed, because integer literals are 64-bit and never match it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from batuta.expr.errors import RuntimeFaultError
 from batuta.expr.format.number_text import round_to_float
 from batuta.expr.format.text import java_text
-from batuta.expr.regex import java_replace, java_split, matches_whole
+from batuta.expr.regex import java_replace, java_split, matches_whole, plain_replace
 from batuta.expr.temporal import Duration, Instant, LocalDate, LocalDateTime, ZonedDateTime
 from batuta.expr.temporal.calendar import is_leap, month_length, to_epoch_day, weekday
 from batuta.expr.temporal.moment import NANOS, offset_text, time_text
@@ -48,10 +48,14 @@ DAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUN
 
 
 class Member(NamedTuple):
-    """A method of a value; `parameters` are letters as in the module's text."""
+    """A method of a value; `parameters` are letters as in the module's text.
+
+    A `grows` method takes the most characters that its result may have as last argument.
+    """
 
     parameters: str
     function: Callable[..., Value]
+    grows: bool = False
 
 
 def find_member(target: Value, name: str, arguments: list[Value]) -> Member | None:
@@ -105,7 +109,15 @@ def _edge(items: list[Value], index: int) -> Value:
     return items[index]
 
 
-def _members(**table: tuple[str, Callable[..., Value]]) -> dict[str, Member]:
+def _replace(text: str, old: str, new: str, limit: int) -> str:  # noqa: PLR0917 - as in Java
+    return plain_replace(text, old, new, limit=limit)
+
+
+def _replace_all(text: str, pattern: str, new: str, limit: int) -> str:  # noqa: PLR0917 - as in Java
+    return java_replace(text, pattern, new, limit=limit)
+
+
+def _members(**table: tuple[Any, ...]) -> dict[str, Member]:
     return {name.lower(): Member(*entry) for name, entry in table.items()}
 
 
@@ -124,8 +136,8 @@ _TEXT = _members(
     endsWith=("s", str.endswith),
     indexOf=("s", lambda text, part: unit_index(text, text.find(part))),
     lastIndexOf=("s", lambda text, part: unit_index(text, text.rfind(part))),
-    replace=("ss", str.replace),
-    replaceAll=("ss", java_replace),
+    replace=("ss", _replace, True),
+    replaceAll=("ss", _replace_all, True),
     concat=("s", str.__add__),
     split=("s", lambda text, pattern: Array(java_split(text, pattern, 0))),
     matches=("s", matches_whole),

@@ -11,7 +11,6 @@ from math import copysign, fmod, inf, isinf, isnan, nan
 from batuta.expr.errors import EvaluationError, LimitError, RuntimeFaultError
 from batuta.expr.format.number_text import double_text, round_to_float
 from batuta.expr.format.text import java_text
-from batuta.expr.limits import DEFAULT_LIMITS
 from batuta.expr.values import (
     Char,
     Float,
@@ -300,8 +299,8 @@ def _text_of_item(item: Value) -> str:
 _RANGE_TYPES = "Arguments of range function must be of type Number or String with a length of 1"
 
 
-def inclusive_range(start: Value, end: Value, increment: Value) -> list[Value]:
-    """Numbers are truncated; single characters give characters."""
+def inclusive_range(start: Value, end: Value, increment: Value, *, limit: int) -> list[Value]:
+    """Numbers are truncated; single characters give characters. No more than `limit` items."""
     if increment is None:
         step = 1
     elif is_number(increment):
@@ -311,9 +310,9 @@ def inclusive_range(start: Value, end: Value, increment: Value) -> list[Value]:
     if step == 0:
         raise EvaluationError("The increment of the range function must be different than 0")
     if is_number(start) and is_number(end):
-        return [Long(number) for number in _steps(int(start), int(end), step)]
+        return [Long(number) for number in _steps(int(start), int(end), step, limit=limit)]
     if _is_letter(start) and _is_letter(end):
-        return [Char(chr(code)) for code in _steps(ord(start), ord(end), step)]
+        return [Char(chr(code)) for code in _steps(ord(start), ord(end), step, limit=limit)]
     raise EvaluationError(_RANGE_TYPES)
 
 
@@ -321,9 +320,8 @@ def _is_letter(value: Value) -> bool:
     return isinstance(value, str) and len(value) == 1 and value <= "\uffff"
 
 
-def _steps(start: int, end: int, step: int) -> range:
+def _steps(start: int, end: int, step: int, *, limit: int) -> range:
     result = range(start, end + (1 if step > 0 else -1), step)
-    limit = DEFAULT_LIMITS.range_items
     if (end - start) // step >= limit:
         raise LimitError(f"The range has more than {limit} items")
     return result

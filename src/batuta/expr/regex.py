@@ -1,18 +1,22 @@
 """Java's regular expressions, bounded in time (02 §4 `split`, `replace`).
 
 Engine: `regex`, whose matching loop looks at a deadline itself, so a pattern that backtracks without end
-stops after `regex_seconds` wherever it is. It has Java's look-around, back references, possessive
-quantifiers and atomic groups; what is spelled differently is translated here.
+stops after two seconds wherever it is. It has Java's look-around, back references, possessive
+quantifiers and atomic groups; what is spelled differently is translated here. It is imported on first use
+(08 §4).
 """
 
 import re
 from functools import lru_cache
-
-import regex
+from typing import TYPE_CHECKING
 
 from batuta.expr.errors import LimitError, RuntimeFaultError
 from batuta.expr.limits import DEFAULT_LIMITS
 
+if TYPE_CHECKING:
+    import regex
+
+_SECONDS = 2.0
 _MAX_PATTERN = 10_000
 _REPEAT = re.compile(r"\{(\d+)(?:,(\d*))?\}", re.ASCII)
 _MAX_REPEAT = 10_000
@@ -52,6 +56,8 @@ _SAME_ESCAPES = frozenset("tnrfaAbBGX0123456789xuUN")
 @lru_cache(maxsize=512)
 def compile_java(pattern: str) -> "regex.Pattern[str]":
     """Raises `RuntimeFaultError` for a pattern that Java refuses or that we do not take."""
+    import regex
+
     if len(pattern) > _MAX_PATTERN:
         raise LimitError("The regular expression is too long")
     try:
@@ -88,8 +94,13 @@ def java_split(text: str, pattern: str, limit: int) -> list[str]:
     return parts
 
 
-def java_replace(text: str, pattern: str, replacement: str) -> str:
-    """`String.replaceAll`, with `$1`, `${name}` and backslash escapes in the replacement."""
+def java_replace(
+    text: str, pattern: str, replacement: str, *, limit: int = DEFAULT_LIMITS.text_chars
+) -> str:
+    """`String.replaceAll`, with `$1`, `${name}` and backslash escapes in the replacement.
+
+    Raises `LimitError` if more than `limit` characters would be inserted.
+    """
     compiled = compile_java(pattern)
     pieces = _replacement(replacement, compiled)
     result: list[str] = []
@@ -101,11 +112,18 @@ def java_replace(text: str, pattern: str, replacement: str) -> str:
             )
             result += (text[position : match.start()], inserted)
             size += len(inserted)
-            if size > DEFAULT_LIMITS.text_chars:
+            if size > limit:
                 raise LimitError("The replaced text is too long")
             position = match.end()
     result.append(text[position:])
     return "".join(result)
+
+
+def plain_replace(text: str, old: str, new: str, *, limit: int = DEFAULT_LIMITS.text_chars) -> str:
+    """`String.replace`. Raises `LimitError` if the result would have more than `limit` characters."""
+    if len(new) > len(old) and len(text) + text.count(old) * (len(new) - len(old)) > limit:
+        raise LimitError("The replaced text is too long")
+    return text.replace(old, new)
 
 
 def matches_whole(text: str, pattern: str) -> bool:
@@ -117,7 +135,7 @@ class Deadline:
     """Seconds for one use of a pattern; running out of them is an error of ours."""
 
     def __enter__(self) -> float:
-        return DEFAULT_LIMITS.regex_seconds
+        return _SECONDS
 
     def __exit__(self, kind: object, problem: object, trace: object) -> None:
         if isinstance(problem, TimeoutError):
@@ -268,7 +286,7 @@ class _Translator:
         end = self.pattern.find(r"\E", self.index)
         literal = self.pattern[self.index : end if end >= 0 else len(self.pattern)]
         self.index += len(literal) + (2 if end >= 0 else 0)
-        return regex.escape(literal)
+        return "".join(char if char.isalnum() else f"\\{char}" for char in literal)
 
     def _property(self, *, negated: bool) -> str:
         if self.pattern.startswith("{", self.index):

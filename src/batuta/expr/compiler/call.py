@@ -112,7 +112,9 @@ def compile_filter(node: nodes.Filter, scope: Scope, compiler: CompileExpression
         target = _tolerant(target)
     if definition.changes_list:
         return _changing_filter(definition, target, node.at)
-    if scope.metered or definition.with_state:
+    if definition.with_state:
+        return _asking_filter(definition, target, bound, at=node.at, metered=scope.metered)
+    if scope.metered:
         return _metered_filter(definition, target, bound, at=node.at)
     return _plain_filter(definition, target, bound, at=node.at)
 
@@ -166,7 +168,7 @@ def _simple_filter(code: Code, target: Expression, at: At) -> Expression:
 def _metered_filter(
     definition: Definition, target: Expression, bound: Bound, *, at: At
 ) -> Expression:
-    code, with_state = definition.code, definition.with_state
+    code = definition.code
     ignores_arguments = definition.parameters is None
 
     def with_meter(s: State) -> Value:
@@ -176,17 +178,34 @@ def _metered_filter(
         value = target(s)
         s.meter.spend(_weight(value))
         result = run(code, at, (value, *arguments))
-        if type(result) is str:
-            s.meter.charge(len(result))
-        else:
-            s.meter.spend(_weight(result))
+        _account(s, result)
         return result
 
-    def given_state(s: State) -> Value:
+    return with_meter
+
+
+def _asking_filter(
+    definition: Definition, target: Expression, bound: Bound, *, at: At, metered: bool
+) -> Expression:
+    code = definition.code
+
+    def ask(s: State) -> Value:
         arguments = bound.evaluate(s)
         return run(code, at, (s, target(s), *arguments))
 
-    return given_state if with_state else with_meter
+    def ask_and_account(s: State) -> Value:
+        result = ask(s)
+        _account(s, result)
+        return result
+
+    return ask_and_account if metered else ask
+
+
+def _account(s: State, result: Value) -> None:
+    if type(result) is str:
+        s.meter.charge(len(result))
+    else:
+        s.meter.spend(_weight(result))
 
 
 def _weight(value: Value) -> int:

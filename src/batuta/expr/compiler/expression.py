@@ -264,7 +264,8 @@ def _method(node: nodes.MethodCall, scope: Scope) -> Expression:
     def call(s: State) -> Value:
         value = target(s)
         given = [argument(s) for argument in arguments]
-        return call_method(value, name, given, at=at, root=root)
+        limits = s.host.settings.limits
+        return call_method(value, name, given, at=at, root=root, limits=limits)
 
     return call
 
@@ -418,10 +419,15 @@ def _undefined_coalesce(left: Expression, right: Expression, _: nodes.At) -> Exp
 
 
 def _range(left: Expression, right: Expression, at: nodes.At, *, metered: bool) -> Expression:
-    def build(first: Value, second: Value) -> Value:
-        return operators.inclusive_range(first, second, None)
-
-    items = _placed(build, left, right, at=at)
+    def items(s: State) -> list[Value]:
+        first, second = left(s), right(s)
+        try:
+            return operators.inclusive_range(
+                first, second, None, limit=s.host.settings.limits.range_items
+            )
+        except ExpressionError as problem:
+            place(problem, at)
+            raise
 
     def counted(s: State) -> Value:
         result = items(s)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.filters.text import fits
 from batuta.expr.format.text import java_text
@@ -120,8 +121,14 @@ def flatten(value: Value) -> Value:
     return result
 
 
-@FILTERS("join", "separator", template="{{ [1, 2, 3] | join(', ') }}", result="1, 2, 3")
-def join(value: Value, separator: Value) -> Value:
+@FILTERS(
+    "join",
+    "separator",
+    with_state=True,
+    template="{{ [1, 2, 3] | join(', ') }}",
+    result="1, 2, 3",
+)
+def join(s: State, value: Value, separator: Value) -> Value:
     """The items of a list as one text."""
     if value is None:
         return None
@@ -133,7 +140,7 @@ def join(value: Value, separator: Value) -> Value:
         )
     texts = list(map(java_text, value))
     mark = "" if separator is None else str(separator)
-    fits(sum(map(len, texts)) + len(texts) * len(mark))
+    fits(s, sum(map(len, texts)) + len(texts) * len(mark))
     return mark.join(texts)
 
 

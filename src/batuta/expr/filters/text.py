@@ -2,10 +2,10 @@
 
 import unicodedata
 
+from batuta.expr.compiler.state import State
 from batuta.expr.errors import EvaluationError, LimitError, RuntimeFaultError
 from batuta.expr.format.text import java_text
-from batuta.expr.limits import DEFAULT_LIMITS
-from batuta.expr.regex import java_replace, java_split
+from batuta.expr.regex import java_replace, java_split, plain_replace
 from batuta.expr.registry import FILTERS
 from batuta.expr.utf16 import cut, units
 from batuta.expr.values import Array, LeafMap, Value, class_name, is_map, is_number, is_text
@@ -32,9 +32,9 @@ def _long(value: Value, what: str) -> int:
     return int(value)
 
 
-def fits(size: int) -> None:
+def fits(s: State, size: int) -> None:
     """Raises if a text of that size must not be made."""
-    if size > DEFAULT_LIMITS.text_chars:
+    if size > s.host.settings.limits.text_chars:
         raise LimitError("The text would be too long")
 
 
@@ -148,10 +148,16 @@ def escape_char(value: Value, kind: Value) -> Value:
 
 
 @FILTERS(
-    "replace", "replace_pairs", "regexp", template="{{ 'a-b' | replace({'-': '+'}) }}", result="a+b"
+    "replace",
+    "replace_pairs",
+    "regexp",
+    with_state=True,
+    template="{{ 'a-b' | replace({'-': '+'}) }}",
+    result="a+b",
 )
-def replace(value: Value, replace_pairs: Value, regexp: Value) -> Value:
+def replace(s: State, value: Value, *arguments: Value) -> Value:
     """Replaces parts of a text, literally or by regular expressions with `$1` references."""
+    replace_pairs, regexp = arguments
     if value is None:
         return None
     if replace_pairs is None:
@@ -162,21 +168,18 @@ def replace(value: Value, replace_pairs: Value, regexp: Value) -> Value:
         raise RuntimeFaultError("the argument 'regexp' must be a boolean")
     pairs = [(java_text(key), java_text(_given(item))) for key, item in replace_pairs.items()]
 
+    limit = s.host.settings.limits.text_chars
+    code = java_replace if regexp else plain_replace
+
     def leaf(item: Value) -> Value:
         if item is None:
             return None
         text = java_text(item)
         for old, new in pairs:
-            text = java_replace(text, old, new) if regexp else _literally(text, old, new)
+            text = code(text, old, new, limit=limit)
         return text
 
     return LeafMap(leaf).apply(value)
-
-
-def _literally(text: str, old: str, new: str) -> str:
-    if len(new) > len(old):
-        fits(len(text) + text.count(old) * (len(new) - len(old)))
-    return text.replace(old, new)
 
 
 @FILTERS(
@@ -199,19 +202,34 @@ def _number(value: Value) -> Value:
     return value
 
 
-@FILTERS("indent", "amount", "prefix", template="{{ 'a\nb' | indent(2) }}", result="a\n  b")
-def indent(value: Value, amount: Value, prefix: Value) -> Value:
+@FILTERS(
+    "indent",
+    "amount",
+    "prefix",
+    with_state=True,
+    template="{{ 'a\nb' | indent(2) }}",
+    result="a\n  b",
+)
+def indent(s: State, value: Value, *arguments: Value) -> Value:
     """Puts blanks, or a prefix, before every line but the first."""
-    return _indented(value, amount, prefix, name="indent")
+    return _indented(s, value, arguments, name="indent")
 
 
-@FILTERS("nindent", "amount", "prefix", template="{{ 'a\nb' | nindent(2) }}", result="\n  a\n  b")
-def nindent(value: Value, amount: Value, prefix: Value) -> Value:
+@FILTERS(
+    "nindent",
+    "amount",
+    "prefix",
+    with_state=True,
+    template="{{ 'a\nb' | nindent(2) }}",
+    result="\n  a\n  b",
+)
+def nindent(s: State, value: Value, *arguments: Value) -> Value:
     """Begins a new line and puts blanks, or a prefix, before every line."""
-    return _indented(value, amount, prefix, name="nindent")
+    return _indented(s, value, arguments, name="nindent")
 
 
-def _indented(value: Value, amount: Value, prefix: Value, *, name: str) -> Value:
+def _indented(s: State, value: Value, arguments: tuple[Value, ...], *, name: str) -> Value:
+    amount, prefix = arguments
     if value is None:
         return None
     if amount is None:
@@ -224,9 +242,10 @@ def _indented(value: Value, amount: Value, prefix: Value, *, name: str) -> Value
     text = java_text(value)
     if not text:
         return text
-    before = (" " if prefix is None else java_text(prefix)) * count
+    unit = " " if prefix is None else java_text(prefix)
     line_break = _line_break(text)
-    fits(len(text) + (text.count(line_break) + 1) * len(before))
+    fits(s, len(text) + (text.count(line_break) + 1) * len(unit) * count)
+    before = unit * count
     lines = text.replace(line_break, line_break + before)
     return line_break + before + lines if name == "nindent" else lines
 

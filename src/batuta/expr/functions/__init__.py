@@ -1,5 +1,5 @@
 """The functions (02 §5), by what they are about. Importing this registers them."""
 
-from batuta.expr.functions import context, crypto, data, files, identity, number, services
+from batuta.expr.functions import context, crypto, document, files, identity, number, services
 
-__all__ = ["context", "crypto", "data", "files", "identity", "number", "services"]
+__all__ = ["context", "crypto", "document", "files", "identity", "number", "services"]

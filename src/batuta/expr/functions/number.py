@@ -38,12 +38,14 @@ def _extreme(numbers: tuple[Value, ...], sign: int) -> Value:
     "start",
     "end",
     "increment",
+    with_state=True,
     template="{{ range(1, 10, increment=4) }}",
     result="[1,5,9]",
 )
-def range_(start: Value, end: Value, increment: Value) -> Value:
+def range_(s: State, *arguments: Value) -> Value:
     """Numbers, or single characters, from a start to an end that is included."""
-    return inclusive_range(start, end, increment)
+    start, end, increment = arguments
+    return inclusive_range(start, end, increment, limit=s.meter.limits.range_items)
 
 
 @FUNCTIONS(

@@ -8,8 +8,7 @@ import regex
 
 from batuta.expr.errors import ExpressionError
 from batuta.expr.jq.errors import JqError, JqLimitError
-from batuta.expr.jq.value import type_name
-from batuta.expr.limits import DEFAULT_LIMITS
+from batuta.expr.jq.value import MAX_TEXT, type_name
 from batuta.expr.regex import Deadline, translated
 from batuta.expr.values import Value
 
@@ -118,6 +117,6 @@ def replaced(
         pieces += (value[position : match.start()], new)
         position = match.end()
         size += len(new)
-        if size > DEFAULT_LIMITS.text_chars:
+        if size > MAX_TEXT:
             raise JqLimitError("the text is too long")
     return "".join([*pieces, value[position:]])

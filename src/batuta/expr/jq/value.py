@@ -9,7 +9,8 @@ from batuta.expr.jq.errors import JqError, JqLimitError
 from batuta.expr.values import Value
 
 Path = tuple[Any, ...]
-_MAX_TEXT = 16 * 1024 * 1024
+MAX_TEXT = 16 * 1024 * 1024
+"""Characters of a text that a program makes."""
 _MAX_ITEMS = 1_000_000
 _MAX_NODES = 500_000
 _WHOLE = float(2**53)
@@ -114,7 +115,7 @@ def _finite(value: Value, walk: Walk) -> Value:
 
 
 def _fits(text: str) -> str:
-    if len(text) > _MAX_TEXT:
+    if len(text) > MAX_TEXT:
         raise JqLimitError("the text is too long")
     return text
 
@@ -161,7 +162,7 @@ def multiply(left: Value, right: Value) -> Value:
         text, count = (left, right) if isinstance(left, str) else (right, left)
         if count <= 0:
             return None
-        if len(text) * count > _MAX_TEXT:
+        if len(text) * count > MAX_TEXT:
             raise JqLimitError("the text is too long")
         return text * max(1, int(count))
     if kinds == ("object", "object"):

@@ -5,8 +5,6 @@ from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.expr.format.ion_text import ion_text
 from batuta.expr.format.json_text import json_text, read_json
 from batuta.expr.format.text import java_text
-from batuta.expr.format.yaml_text import yaml_text
-from batuta.expr.jq import JqError, run_jq
 from batuta.expr.registry import FILTERS
 from batuta.expr.values import Value, class_name, to_plain
 
@@ -28,6 +26,8 @@ def json(value: Value) -> str:
 @FILTERS("yaml", plain=True, template="{{ {'k': 'v'} | yaml }}", result="k: v\n")
 def yaml(value: Value) -> str:
     """YAML text."""
+    from batuta.expr.format.yaml_text import yaml_text
+
     return "null" if value is None else yaml_text(value)
 
 
@@ -46,6 +46,8 @@ def to_ion(value: Value) -> str:
 )
 def jq(s: State, value: Value, expression: Value) -> Value:
     """The results of a jq program, always as a list."""
+    from batuta.expr.jq import JqError, run_jq
+
     if expression is None:
         raise EvaluationError("The 'jq' filter expects an argument 'expression'.")
     if value is None:
