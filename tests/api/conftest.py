@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from batuta.operations import ending
 from batuta.operations.account import Account, AccountKeeper, SettingsAccountStore
 from batuta.operations.feed import Feed
 from batuta.operations.plans import PlanCache
@@ -40,6 +41,12 @@ def flow_source(flow_id: str = "hello", *, namespace: str = "acme", more: str = 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
     return Registry.installed()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_ends_executions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no executor here, so a deletion need not wait for one."""
+    monkeypatch.setattr(ending, "KILL_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -8,7 +8,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from batuta.engine.events import KillRequested, PauseRequested, Resumed, StatusForced
+from batuta.engine.events import (
+    BreakpointResumed,
+    KillRequested,
+    PauseRequested,
+    Resumed,
+    StatusForced,
+)
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Pause
 from batuta.flow.inputs import Resolved
@@ -26,6 +32,7 @@ from batuta.operations.errors import (
     Violation,
 )
 from batuta.operations.executions import get_row, is_over, is_visible
+from batuta.operations.files import PlacedFiles, Upload, place_files, store_files
 from batuta.operations.lookup import resolve_declared
 from batuta.operations.services import Services
 from batuta.operations.start import check_system_labels, execution_variables
@@ -93,16 +100,19 @@ async def resume(
     execution_id: ExecutionId,
     *,
     inputs: Mapping[str, Any],
+    uploads: Mapping[str, Upload] | None = None,
 ) -> None:
     """Go on where a Pause waits, the first if there are several; or after a pause by hand (01 §8.4).
 
     Raises `IllegalStateError` for an execution that is not paused, `InvalidEntityError` with every wrong input.
     """
     execution = await _paused(caller, services, execution_id)
-    resolved = await check_resume(caller, services, execution_id, inputs=inputs)
+    found = await _waiting(services, execution)
+    files = _placed(execution, found, uploads)
+    resolved = await check_resume(caller, services, execution_id, inputs=inputs, uploads=uploads)
     if resolved.errors:
         raise InvalidEntityError([Violation(each.message, each.id) for each in resolved.errors])
-    found = await _waiting(services, execution)
+    await store_files(services, execution.flow.tenant, files)
     event = Resumed(
         at=services.clock.now(),
         task_run_id=None if found is None else found[0].id,
@@ -112,8 +122,25 @@ async def resume(
     await _send(services, [Mail(execution_id, event)])
 
 
+async def resume_from_breakpoint(
+    caller: Caller,
+    services: Services,
+    execution_id: ExecutionId,
+    *,
+    breakpoints: tuple[tuple[str, str | None], ...] = (),
+) -> None:
+    """Begin what stands at a breakpoint; `breakpoints` take the place of all there were (01 §8)."""
+    execution = (await get_row(caller, services, execution_id)).execution
+    if execution.state is not State.BREAKPOINT:
+        raise IllegalStateError("Execution is not suspended")
+    if not execution.breakpoints:
+        raise IllegalStateError("Execution has no breakpoint")
+    event = BreakpointResumed(at=services.clock.now(), breakpoints=breakpoints)
+    await _send(services, [Mail(execution_id, event)])
+
+
 async def resume_many(caller: Caller, services: Services, ids: Sequence[ExecutionId]) -> int:
-    """Without inputs."""
+    """Without inputs: one that asks for some is refused."""
     rows = await rows_for_bulk(
         caller,
         services,
@@ -121,6 +148,12 @@ async def resume_many(caller: Caller, services: Services, ids: Sequence[Executio
         name="invalid bulk resume",
         refuse=lambda e: None if e.state is State.PAUSED else "execution not in state PAUSED",
     )
+    invalids = []
+    for row in rows:
+        resolved = await check_resume(caller, services, row.execution.id, inputs={})
+        invalids += [(each.message, row.execution.id) for each in resolved.errors]
+    if invalids:
+        raise BulkError("invalid bulk resume", invalids)
     for row in rows:
         await resume(caller, services, row.execution.id, inputs={})
     return len(rows)
@@ -132,11 +165,12 @@ async def check_resume(
     execution_id: ExecutionId,
     *,
     inputs: Mapping[str, Any],
+    uploads: Mapping[str, Upload] | None = None,
 ) -> Resolved:
     """What the inputs of the waiting Pause would be, and what is wrong with them."""
     execution = await _paused(caller, services, execution_id)
     found = await _waiting(services, execution)
-    declared = () if found is None else tuple(map(Input.model_validate, found[1].on_resume))
+    declared = _asked(found)
     if not declared:
         return Resolved(values={}, inputs=())
     return await resolve_declared(
@@ -144,7 +178,7 @@ async def check_resume(
         services,
         execution.flow.namespace,
         declared=declared,
-        given=inputs,
+        given={**inputs, **_placed(execution, found, uploads).values},
         variables=execution_variables(services, execution),
     )
 
@@ -246,6 +280,18 @@ async def _waiting(services: Services, execution: Execution) -> tuple[TaskRun, P
         if run.state is State.PAUSED and isinstance(node, Pause):
             return run, node
     return None
+
+
+def _asked(found: tuple[TaskRun, Pause] | None) -> tuple[Input, ...]:
+    return () if found is None else tuple(map(Input.model_validate, found[1].on_resume))
+
+
+def _placed(
+    execution: Execution,
+    found: tuple[TaskRun, Pause] | None,
+    uploads: Mapping[str, Upload] | None,
+) -> PlacedFiles:
+    return place_files(execution.flow, execution.id, declared=_asked(found), uploads=uploads or {})
 
 
 async def _kill_children(services: Services, execution_id: ExecutionId) -> None:

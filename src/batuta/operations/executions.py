@@ -10,6 +10,7 @@ from batuta.model import codec
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant
 from batuta.operations.caller import Caller
+from batuta.operations.ending import end
 from batuta.operations.errors import NotFoundError
 from batuta.operations.query import EXECUTION, Condition, Page, Search, to_query, visible
 from batuta.operations.services import Services
@@ -39,6 +40,14 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
 class ExecutionViews(msgspec.Struct, frozen=True):
     views: Sequence[ExecutionView]
     total: int
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes together with an execution that is deleted."""
+
+    logs: bool = True
+    metrics: bool = True
+    files: bool = True
 
 
 class LatestExecution(msgspec.Struct, frozen=True):
@@ -202,14 +211,13 @@ async def delete(
     services: Services,
     execution_id: ExecutionId,
     *,
-    logs: bool = True,
-    metrics: bool = True,
-    files: bool = True,
+    parts: Parts = Parts(),  # noqa: B008 - frozen
 ) -> None:
-    """Remove the execution for good, with what the flags name (03 §8)."""
+    """Remove the execution for good, with the parts that are named (03 §8)."""
     execution = (await get_row(caller, services, execution_id)).execution
-    await services.store.executions.delete([execution_id], logs=logs, metrics=metrics)
-    if files:
+    await end(services, execution_id)
+    await services.store.executions.delete([execution_id], logs=parts.logs, metrics=parts.metrics)
+    if parts.files:
         path = execution_path(execution.flow.namespace, execution.flow.id, execution_id)
         await services.storage.delete_by_prefix(execution.flow.tenant, to_uri(path))
 

@@ -1,20 +1,22 @@
 """Files that come with requests, and files of executions by URI (03 §8.13)."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
 import msgspec
 
 from batuta.engine.execution import Execution
-from batuta.model.ids import ExecutionId
+from batuta.model.ids import ExecutionId, FlowKey
 from batuta.operations.caller import Caller
 from batuta.operations.errors import IllegalArgumentError, NotFoundError
 from batuta.operations.executions import get_row
 from batuta.operations.services import Services
+from batuta.sdk.input import Input, InputType
 from batuta.storage.contract import InvalidUriError
 from batuta.storage.layout import (
     execution_of,
     execution_path,
     flow_path,
+    input_path,
     namespace_files_path,
     parse_uri,
     to_uri,
@@ -39,6 +41,50 @@ def upload_of(name: str, file_name: str, content: bytes) -> Upload:
         yield content
 
     return Upload(name=name, file_name=file_name, size=len(content), open=chunks)
+
+
+class PlacedFiles(msgspec.Struct, frozen=True):
+    """Uploads for declared FILE inputs, by the URI where they belong; nothing is stored yet."""
+
+    by_uri: Mapping[str, Upload]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What the inputs are given: name and URI."""
+        return {upload.name: uri for uri, upload in self.by_uri.items()}
+
+    def only(self, names: Collection[str]) -> "PlacedFiles":
+        return PlacedFiles(
+            {uri: upload for uri, upload in self.by_uri.items() if upload.name in names}
+        )
+
+
+def place_files(
+    flow: FlowKey,
+    execution_id: ExecutionId,
+    *,
+    declared: Iterable[Input],
+    uploads: Mapping[str, Upload],
+) -> PlacedFiles:
+    """Where the uploads belong that are inputs; others are left out."""
+    wanted = {each.id for each in declared if each.type is InputType.FILE}
+    folder = execution_path(flow.namespace, flow.id, execution_id)
+    return PlacedFiles(
+        {
+            to_uri(input_path(folder, input_id=upload.name, file_name=upload.file_name)): upload
+            for upload in uploads.values()
+            if upload.name in wanted
+        }
+    )
+
+
+async def store_files(services: Services, tenant: str, files: PlacedFiles) -> None:
+    """Raises `IllegalArgumentError` for an empty file (03 §8.2); then none was stored."""
+    for upload in files.by_uri.values():
+        if upload.size == 0:
+            raise IllegalArgumentError(f"Can't upload file: {upload.file_name}")
+    for uri, upload in files.by_uri.items():
+        await services.storage.put(tenant, uri, upload.open())
 
 
 class ExecutionFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,10 +16,12 @@ from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.label import Label, merge_labels
 from batuta.model.state import State
 from batuta.operations.caller import Caller
-from batuta.operations.errors import IllegalStateError
+from batuta.operations.errors import IllegalArgumentError, IllegalStateError
 from batuta.operations.executions import get_row
+from batuta.operations.files import store_files
 from batuta.operations.plans import Compiled
 from batuta.operations.services import Services
+from batuta.operations.start import Wanted, checked_inputs
 from batuta.store.rows import ExecutionRow, Mail, OutputRow, TaskRunRow, Turn
 
 _replace = msgspec.structs.replace
@@ -27,14 +29,44 @@ _RESTARTED = Label("system.restarted", "true")
 _REPLAYED = Label("system.replayed", "true")
 
 
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What is not as it was in the execution that is replayed."""
+
+    breakpoints: tuple[tuple[str, str | None], ...] = ()
+    given: Wanted | None = None
+    """Inputs and uploads in place of all that the source had; None keeps those."""
+
+
+NO_CHANGES = Changes()
+
+
 async def restart(
     caller: Caller, services: Services, execution_id: ExecutionId, *, revision: int | None = None
 ) -> Execution:
     """Run again what failed; with a revision as a new execution of it.
 
-    Raises `NotFoundError`, `IllegalStateError` when there is nothing to restart.
+    Raises `NotFoundError`, `IllegalStateError` for one that runs, `IllegalArgumentError` when nothing is to restart.
     """
+    row, edited = await _restarted(caller, services, execution_id, revision=revision)
+    turn = await _turn_of(services, row, edited)
+    await services.store.commit(turn)
+    return edited.execution
+
+
+async def check_restart(caller: Caller, services: Services, execution_id: ExecutionId) -> None:
+    """Raises what `restart` would raise; changes nothing."""
+    await _restarted(caller, services, execution_id, revision=None)
+
+
+async def _restarted(
+    caller: Caller, services: Services, execution_id: ExecutionId, *, revision: int | None
+) -> tuple[ExecutionRow, Edited]:
     row = await get_row(caller, services, execution_id)
+    state = row.execution.state
+    if not state.is_terminal and state is not State.PAUSED:
+        raise IllegalStateError(
+            f"Execution must be terminated to be restarted, current state is '{state}' !"
+        )
     compiled = await _compiled(services, row.execution, revision)
     runs = await _runs(services, execution_id)
     new_id = services.ids.execution_id() if revision is not None else None
@@ -43,9 +75,7 @@ async def restart(
             compiled.plan, row.execution, runs, at=services.clock.now(), new_id=new_id
         )
     )
-    turn = await _turn_of(services, row, edited)
-    await services.store.commit(turn)
-    return edited.execution
+    return row, edited
 
 
 async def replay(
@@ -55,28 +85,37 @@ async def replay(
     *,
     task_run_id: TaskRunId | None = None,
     revision: int | None = None,
-    breakpoints: tuple[tuple[str, str | None], ...] = (),
+    changes: Changes = NO_CHANGES,
     labelled: bool = True,
 ) -> Execution:
     """A new execution, from the start or from a task run on; the source is labelled `system.replayed`.
 
-    Raises `NotFoundError`, `IllegalStateError` for a task run that cannot be replayed.
+    Raises `NotFoundError`, `IllegalArgumentError` for a task run that cannot be replayed, `InvalidEntityError` with
+    every wrong input.
     """
     row = await get_row(caller, services, execution_id)
     compiled = await _compiled(services, row.execution, revision)
     runs = await _runs(services, execution_id)
+    new_id = services.ids.execution_id()
     edited = _operate(
         lambda: surgery.replay(
             compiled.plan,
             row.execution,
             runs,
             at=services.clock.now(),
-            new_id=services.ids.execution_id(),
+            new_id=new_id,
             task_run_id=task_run_id,
         )
     )
-    if breakpoints:
-        edited = _replace(edited, execution=_replace(edited.execution, breakpoints=breakpoints))
+    if changes.given is not None:
+        checked = await checked_inputs(
+            caller, services, compiled, wanted=changes.given, execution_id=new_id
+        )
+        await store_files(services, row.execution.flow.tenant, checked.files)
+        edited = _replace(edited, execution=_replace(edited.execution, inputs=checked.values))
+    if changes.breakpoints:
+        stopped = _replace(edited.execution, breakpoints=changes.breakpoints)
+        edited = _replace(edited, execution=stopped)
     turn = await _turn_of(services, row, edited)
     source = row.execution
     if labelled and source.state.is_terminal:
@@ -95,7 +134,7 @@ async def mark(
     state: State,
     labelled: bool = True,
 ) -> Execution:
-    """Give a task run another state, and go on from there. Raises `NotFoundError`, `IllegalStateError`."""
+    """Give a task run another state, and go on from there. Raises `NotFoundError`, `IllegalArgumentError`."""
     row = await get_row(caller, services, execution_id)
     compiled = await _compiled(services, row.execution, None)
     runs = await _runs(services, execution_id)
@@ -142,7 +181,7 @@ def _operate(edit: Callable[[], Edited]) -> Edited:
     try:
         return edit()
     except SurgeryError as error:
-        raise IllegalStateError(str(error)) from error
+        raise IllegalArgumentError(str(error)) from error
 
 
 async def _turn_of(services: Services, row: ExecutionRow, edited: Edited) -> Turn:

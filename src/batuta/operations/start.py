@@ -20,12 +20,10 @@ from batuta.operations.errors import (
     NotFoundError,
     Violation,
 )
-from batuta.operations.files import Upload
+from batuta.operations.files import PlacedFiles, Upload, place_files, store_files
 from batuta.operations.lookup import resolve_declared
 from batuta.operations.plans import Compiled
 from batuta.operations.services import Services
-from batuta.sdk.input import InputType
-from batuta.storage.layout import execution_path, input_path, to_uri
 from batuta.store.rows import ExecutionRow, LogRow, Mail, ParentLink, Turn
 
 Breakpoints = tuple[tuple[str, str | None], ...]
@@ -46,10 +44,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """`files` are the uploads by the URI where they belong; `undeclared` names that are no inputs."""
+    """`undeclared`: names that are no inputs."""
 
     row: ExecutionRow
-    files: Mapping[str, Upload]
+    files: PlacedFiles
+    undeclared: tuple[str, ...]
+
+
+class CheckedInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Values that fit what the flow declares, and the files that belong to them."""
+
+    values: Mapping[str, Any]
+    files: PlacedFiles
     undeclared: tuple[str, ...]
 
 
@@ -68,7 +74,7 @@ async def start(
     check_system_labels(label for label in wanted.labels if label.key != CORRELATION_ID)
     compiled = await startable(caller, services, flow, revision=revision)
     prepared = await _prepare(caller, services, compiled=compiled, wanted=wanted)
-    await _store_files(services, flow, prepared.files)
+    await store_files(services, flow.tenant, prepared.files)
     execution = prepared.row.execution
     at = execution.histories[0].at
     await services.store.commit(
@@ -168,20 +174,16 @@ async def _prepare(
     caller: Caller, services: Services, *, compiled: Compiled, wanted: Wanted
 ) -> Prepared:
     execution_id = services.ids.execution_id()
-    resolved = await _resolve(
-        caller, services, compiled=compiled, wanted=wanted, execution_id=execution_id
+    checked = await checked_inputs(
+        caller, services, compiled, wanted=wanted, execution_id=execution_id
     )
-    if resolved.errors:
-        raise InvalidEntityError(
-            [Violation(problem.message, problem.id) for problem in resolved.errors]
-        )
     now = services.clock.now()
     execution = Execution(
         id=execution_id,
         flow=compiled.plan.flow,
         revision=compiled.plan.revision,
         histories=(History(State.CREATED, now),),
-        inputs=resolved.values,
+        inputs=checked.values,
         variables=compiled.plan.variables,
         labels=_labels(compiled, wanted.labels, execution_id),
         trigger=wanted.trigger,
@@ -191,14 +193,33 @@ async def _prepare(
         kind=wanted.kind,
         breakpoints=wanted.breakpoints,
     )
-    used = {
-        _file_uri(compiled, execution_id, upload): upload
-        for upload in _declared_files(compiled, wanted)
-        if any(each.declared.id == upload.name and each.enabled for each in resolved.inputs)
-    }
     return Prepared(
         row=ExecutionRow(execution=execution, link=wanted.link),
-        files=used,
+        files=checked.files,
+        undeclared=checked.undeclared,
+    )
+
+
+async def checked_inputs(
+    caller: Caller,
+    services: Services,
+    compiled: Compiled,
+    *,
+    wanted: Wanted,
+    execution_id: ExecutionId,
+) -> CheckedInputs:
+    """The inputs of an execution that is going to have this id. Raises `InvalidEntityError` with every wrong one."""
+    resolved = await _resolve(
+        caller, services, compiled=compiled, wanted=wanted, execution_id=execution_id
+    )
+    if resolved.errors:
+        raise InvalidEntityError(
+            [Violation(problem.message, problem.id) for problem in resolved.errors]
+        )
+    enabled = {each.declared.id for each in resolved.inputs if each.enabled}
+    return CheckedInputs(
+        values=resolved.values,
+        files=_placed(compiled, execution_id, wanted).only(enabled),
         undeclared=resolved.undeclared,
     )
 
@@ -221,14 +242,9 @@ async def _resolve(
     execution_id: ExecutionId,
 ) -> Resolved:
     declared = compiled.flow.inputs
-    given = {
-        **wanted.inputs,
-        **{
-            upload.name: _file_uri(compiled, execution_id, upload)
-            for upload in _declared_files(compiled, wanted)
-        },
-        **{name: name for name in wanted.uploads if not _is_declared(compiled, name)},
-    }
+    placed = _placed(compiled, execution_id, wanted).values
+    strangers = {name: name for name in wanted.uploads if name not in placed}
+    given = {**wanted.inputs, **placed, **strangers}
     if not declared:
         return Resolved(values={}, inputs=(), undeclared=tuple(given))
     return await resolve_declared(
@@ -303,28 +319,13 @@ def nested_labels(labels: Iterable[Label]) -> dict[str, Any]:
     return nested
 
 
-def _is_declared(compiled: Compiled, name: str) -> bool:
-    return any(
-        each.id == name and each.type is InputType.FILE for each in compiled.flow.inputs or ()
+def _placed(compiled: Compiled, execution_id: ExecutionId, wanted: Wanted) -> PlacedFiles:
+    return place_files(
+        compiled.plan.flow,
+        execution_id,
+        declared=compiled.flow.inputs or (),
+        uploads=wanted.uploads,
     )
-
-
-def _declared_files(compiled: Compiled, wanted: Wanted) -> list[Upload]:
-    return [upload for upload in wanted.uploads.values() if _is_declared(compiled, upload.name)]
-
-
-def _file_uri(compiled: Compiled, execution_id: ExecutionId, upload: Upload) -> str:
-    flow = compiled.plan.flow
-    folder = execution_path(flow.namespace, flow.id, execution_id)
-    return to_uri(input_path(folder, input_id=upload.name, file_name=upload.file_name))
-
-
-async def _store_files(services: Services, flow: FlowKey, files: Mapping[str, Upload]) -> None:
-    for upload in files.values():
-        if upload.size == 0:
-            raise IllegalArgumentError(f"Can't upload file: {upload.file_name}")
-    for uri, upload in files.items():
-        await services.storage.put(flow.tenant, uri, upload.open())
 
 
 def _undeclared(execution: Execution, name: str, at: Instant) -> LogRow:

@@ -4,7 +4,15 @@ from batuta.operations.caller import MAIN_TENANT
 from batuta.operations.errors import BadRequestError
 from batuta.operations.services import Services
 from batuta.web.route import Match, RouteTable
-from batuta.web.routes import execution, execution_view, flow, installation, log, plugin
+from batuta.web.routes import (
+    execution,
+    execution_bulk,
+    execution_view,
+    flow,
+    installation,
+    log,
+    plugin,
+)
 
 
 class Api:
@@ -14,6 +22,7 @@ class Api:
             (
                 *flow.ROUTES,
                 *execution.ROUTES,
+                *execution_bulk.ROUTES,
                 *execution_view.ROUTES,
                 *log.ROUTES,
                 *installation.ROUTES,

@@ -13,11 +13,12 @@ from batuta.model.state import State
 from batuta.operations import control, executions, files, repeat, start
 from batuta.operations.errors import OperationError
 from batuta.store.rows import ExecutionRow
-from batuta.web.filter import EXECUTION_PARAMETERS, read_conditions, read_search
+from batuta.web.filter import EXECUTION_PARAMETERS, read_search
 from batuta.web.form import Given, read_inputs
 from batuta.web.request import Ask, ConversionError
 from batuta.web.respond import download, empty, json_response, page
 from batuta.web.route import Route
+from batuta.web.routes.execution_bulk import read_parts, to_state
 from batuta.web.stream import KEEP_ALIVE, event_stream, sse_event
 from batuta.web.wire.execution import execution_wire, stub_wire, with_url
 from batuta.web.wire.input import inputs_wire
@@ -101,14 +102,7 @@ async def follow(ask: Ask) -> Response:
 
 
 async def delete(ask: Ask) -> Response:
-    await executions.delete(
-        ask.caller,
-        ask.services,
-        _id(ask),
-        logs=ask.flag("deleteLogs", default=True),
-        metrics=ask.flag("deleteMetrics", default=True),
-        files=ask.flag("deleteStorage", default=True),
-    )
+    await executions.delete(ask.caller, ask.services, _id(ask), parts=read_parts(ask))
     return empty(204)
 
 
@@ -118,51 +112,26 @@ async def kill(ask: Ask) -> Response:
     return Response(status_code=202, media_type="text/json")
 
 
-async def kill_by_ids(ask: Ask) -> Response:
-    ids = await ask.json(list[ExecutionId])
-    return _count(await control.kill_many(ask.caller, ask.services, ids))
-
-
-async def kill_by_query(ask: Ask) -> Response:
-    return _count(await control.kill_many(ask.caller, ask.services, await _chosen(ask)))
-
-
 async def pause(ask: Ask) -> Response:
     await control.pause(ask.caller, ask.services, _id(ask))
     return empty()
 
 
-async def pause_by_ids(ask: Ask) -> Response:
-    ids = await ask.json(list[ExecutionId])
-    return _count(await control.pause_many(ask.caller, ask.services, ids))
-
-
-async def pause_by_query(ask: Ask) -> Response:
-    return _count(await control.pause_many(ask.caller, ask.services, await _chosen(ask)))
-
-
 async def resume(ask: Ask) -> Response:
     async with read_inputs(ask) as given:
-        await control.resume(ask.caller, ask.services, _id(ask), inputs=given.values)
+        await control.resume(
+            ask.caller, ask.services, _id(ask), inputs=given.values, uploads=given.uploads
+        )
     return empty(204)
 
 
 async def check_resume(ask: Ask) -> Response:
     async with read_inputs(ask) as given:
         checked = await control.check_resume(
-            ask.caller, ask.services, _id(ask), inputs=given.values
+            ask.caller, ask.services, _id(ask), inputs=given.values, uploads=given.uploads
         )
     row = await executions.get_row(ask.caller, ask.services, _id(ask))
     return json_response(inputs_wire(row.execution.flow, checked))
-
-
-async def resume_by_ids(ask: Ask) -> Response:
-    ids = await ask.json(list[ExecutionId])
-    return _count(await control.resume_many(ask.caller, ask.services, ids))
-
-
-async def resume_by_query(ask: Ask) -> Response:
-    return _count(await control.resume_many(ask.caller, ask.services, await _chosen(ask)))
 
 
 async def restart(ask: Ask) -> Response:
@@ -173,16 +142,23 @@ async def restart(ask: Ask) -> Response:
 
 
 async def replay(ask: Ask) -> Response:
-    task_run = ask.text("taskRunId")
-    execution = await repeat.replay(
+    return await _replay(ask, None)
+
+
+async def replay_with_inputs(ask: Ask) -> Response:
+    async with read_inputs(ask) as given:
+        wanted = start.Wanted(inputs=given.values, uploads=given.uploads)
+        return await _replay(ask, wanted)
+
+
+async def resume_from_breakpoint(ask: Ask) -> Response:
+    await control.resume_from_breakpoint(
         ask.caller,
         ask.services,
         _id(ask),
-        task_run_id=TaskRunId(task_run) if task_run else None,
-        revision=ask.integer("revision"),
         breakpoints=start.read_breakpoints(ask.text("breakpoints")),
     )
-    return await _answer(ask, execution.id)
+    return empty()
 
 
 async def change_task_run(ask: Ask) -> Response:
@@ -192,13 +168,13 @@ async def change_task_run(ask: Ask) -> Response:
         ask.services,
         _id(ask),
         task_run_id=TaskRunId(wanted.task_run_id),
-        state=_state("state", wanted.state),
+        state=to_state("state", wanted.state),
     )
     return await _answer(ask, _id(ask))
 
 
 async def unqueue(ask: Ask) -> Response:
-    state = _state("state", ask.text("state") or State.RUNNING.value)
+    state = to_state("state", ask.text("state") or State.RUNNING.value)
     await control.unqueue(ask.caller, ask.services, _id(ask), state=state)
     return await _answer(ask, _id(ask))
 
@@ -209,7 +185,7 @@ async def force_run(ask: Ask) -> Response:
 
 
 async def change_status(ask: Ask) -> Response:
-    status = _state("status", ask.required("status"))
+    status = to_state("status", ask.required("status"))
     await control.change_status(ask.caller, ask.services, _id(ask), status=status)
     return await _answer(ask, _id(ask))
 
@@ -250,17 +226,13 @@ ROUTES = (
     Route("POST", "/executions/{namespace}/{flow}/validate", validate_inputs),
     Route("GET", "/executions/{id}/follow", follow),
     Route("DELETE", "/executions/{id}/kill", kill),
-    Route("DELETE", "/executions/kill/by-ids", kill_by_ids),
-    Route("DELETE", "/executions/kill/by-query", kill_by_query),
     Route("POST", "/executions/{id}/pause", pause),
-    Route("POST", "/executions/pause/by-ids", pause_by_ids),
-    Route("POST", "/executions/pause/by-query", pause_by_query),
     Route("POST", "/executions/{id}/resume", resume),
     Route("POST", "/executions/{id}/resume/validate", check_resume),
-    Route("POST", "/executions/resume/by-ids", resume_by_ids),
-    Route("POST", "/executions/resume/by-query", resume_by_query),
     Route("POST", "/executions/{id}/restart", restart),
     Route("POST", "/executions/{id}/replay", replay),
+    Route("POST", "/executions/{id}/replay-with-inputs", replay_with_inputs),
+    Route("POST", "/executions/{id}/resume-from-breakpoint", resume_from_breakpoint),
     Route("POST", "/executions/{id}/state", change_task_run),
     Route("POST", "/executions/{id}/unqueue", unqueue),
     Route("POST", "/executions/{id}/force-run", force_run),
@@ -294,23 +266,29 @@ def _elsewhere(ask: Ask, execution_id: str, what: str) -> Response:
     )
 
 
+async def _replay(ask: Ask, given: start.Wanted | None) -> Response:
+    task_run = ask.text("taskRunId")
+    execution = await repeat.replay(
+        ask.caller,
+        ask.services,
+        _id(ask),
+        task_run_id=TaskRunId(task_run) if task_run else None,
+        revision=ask.integer("revision"),
+        changes=repeat.Changes(
+            breakpoints=start.read_breakpoints(ask.text("breakpoints")), given=given
+        ),
+    )
+    return await _answer(ask, execution.id)
+
+
 async def _answer(ask: Ask, execution_id: ExecutionId) -> Response:
     view = await executions.get(ask.caller, ask.services, execution_id)
     return json_response(execution_wire(view, ask.services.clock.now()))
 
 
-async def _chosen(ask: Ask) -> tuple[ExecutionId, ...]:
-    conditions = read_conditions(ask, EXECUTION_PARAMETERS)
-    return await executions.ids_of_query(ask.caller, ask.services, conditions)
-
-
 def _page(ask: Ask, found: executions.ExecutionViews) -> Response:
     now = ask.services.clock.now()
     return page([execution_wire(view, now) for view in found.views], found.total)
-
-
-def _count(count: int) -> Response:
-    return json_response({"count": count})
 
 
 def _id(ask: Ask) -> ExecutionId:
@@ -340,12 +318,3 @@ def _kind(text: str) -> str | None:
             f"Failed to convert argument [kind]: `{text}` is no kind of execution"
         )
     return None if kind == "NORMAL" else kind
-
-
-def _state(name: str, text: str) -> State:
-    try:
-        return State(text.upper())
-    except ValueError:
-        raise ConversionError(
-            f"Failed to convert argument [{name}]: `{text}` is no state"
-        ) from None
