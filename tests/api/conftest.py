@@ -69,8 +69,17 @@ def settings() -> Settings:
 
 
 @pytest.fixture
+def environment() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
 async def services(
-    store: Store, registry: Registry, clock: FakeClock, settings: Settings
+    store: Store,
+    registry: Registry,
+    clock: FakeClock,
+    settings: Settings,
+    environment: dict[str, str],
 ) -> Services:
     return Services(
         store=store,
@@ -81,7 +90,7 @@ async def services(
         settings=settings,
         plans=PlanCache(store, registry, settings=settings, clock=clock),
         feed=Feed(store),
-        environment={},
+        environment=environment,
     )
 
 

@@ -33,7 +33,7 @@ from batuta.operations.errors import (
 )
 from batuta.operations.executions import get_row, is_over, is_visible
 from batuta.operations.files import PlacedFiles, Upload, place_files, store_files
-from batuta.operations.lookup import resolve_declared
+from batuta.operations.rendering.lookup import resolve_declared
 from batuta.operations.services import Services
 from batuta.operations.start import check_system_labels, execution_variables
 from batuta.sdk.input import Input

@@ -21,8 +21,8 @@ from batuta.operations.errors import (
     Violation,
 )
 from batuta.operations.files import PlacedFiles, Upload, place_files, store_files
-from batuta.operations.lookup import resolve_declared
 from batuta.operations.plans import Compiled
+from batuta.operations.rendering.lookup import resolve_declared
 from batuta.operations.services import Services
 from batuta.store.rows import ExecutionRow, LogRow, Mail, ParentLink, Turn
 

@@ -2,9 +2,11 @@
 
 from starlette.responses import Response
 
-from batuta.model.ids import ExecutionId, FlowKey
-from batuta.operations import executions, flows
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
+from batuta.operations import executions, files, flows
 from batuta.operations.flows import topology
+from batuta.operations.preview import preview
+from batuta.operations.rendering.evaluate import evaluate
 from batuta.web.request import Ask
 from batuta.web.respond import json_response
 from batuta.web.route import Route
@@ -50,13 +52,47 @@ async def flows_of_namespace(ask: Ask) -> Response:
     )
 
 
+async def evaluate_in_task_run(ask: Ask) -> Response:
+    return await _evaluate(ask, TaskRunId(ask.parameters["run"]))
+
+
+async def evaluate_in_execution(ask: Ask) -> Response:
+    return await _evaluate(ask, None)
+
+
+async def file_preview(ask: Ask) -> Response:
+    found = await files.open_for_preview(
+        ask.caller, ask.services, _id(ask), path=ask.required("path")
+    )
+    shown = await preview(
+        found,
+        ask.services.settings,
+        max_rows=ask.integer("maxRows"),
+        encoding=ask.text("encoding") or "UTF-8",
+    )
+    return json_response(shown)
+
+
 ROUTES = (
+    Route("POST", "/executions/{id}/eval", evaluate_in_execution),
+    Route("POST", "/executions/{id}/eval/{run}", evaluate_in_task_run),
+    Route("GET", "/executions/{id}/file/preview", file_preview),
     Route("GET", "/executions/{id}/graph", graph),
     Route("GET", "/executions/{id}/flow", flow_of_execution),
     Route("GET", "/executions/flows/{namespace}/{flow}", flow),
     Route("GET", "/executions/namespaces", namespaces),
     Route("GET", "/executions/namespaces/{namespace}/flows", flows_of_namespace),
 )
+
+
+async def _evaluate(ask: Ask, run: TaskRunId | None) -> Response:
+    found = await evaluate(
+        ask.caller, ask.services, _id(ask), expression=await ask.source(), task_run_id=run
+    )
+    if found.error is not None:
+        # Ours are no Java exceptions: the place is part of the message, there is no stack to show.
+        return json_response({"error": found.error, "stackTrace": found.error})
+    return json_response({"result": found.result})
 
 
 def _id(ask: Ask) -> ExecutionId:
