@@ -101,6 +101,20 @@ def test_a_replay_from_a_loop_or_a_choice_begins_it_anew() -> None:
     assert again_.order == ["c", "c/yes", "u", "u/t#0"]
 
 
+def test_116_a_replay_keeps_dynamic_task_runs() -> None:
+    at = Instant(0)
+    dynamic = e.ChildRun(task_id="dyn", state=S.SUCCESS, started=at, ended=at, dynamic=True)
+    answer = e.TaskFinished(at=at, task_run_id="", attempt=0, state=S.SUCCESS, children=(dynamic,))  # type: ignore[arg-type]
+    drive = Drive(
+        Build().plan(leaf("a"), leaf("b")),
+        work=lambda r, _n: answer if r.task_id == "a" else S.SUCCESS,
+        reload=True,
+    ).start()
+    edited = from_task(drive, "b")
+    assert [str(run.state) for run in edited.saved] == ["SUCCESS", "SUCCESS", "RESTARTED"]
+    assert go(drive, edited).history.endswith("RESTARTED RUNNING SUCCESS")
+
+
 NO_REPLAY = ["x", "dyn"]
 
 

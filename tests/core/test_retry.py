@@ -136,6 +136,18 @@ def test_a_nested_retry_shows_no_failure_in_between_and_errors_wait_for_it() -> 
     assert drive.order == ["s", "s/a", "s/e", "s/f"]
 
 
+def test_075_an_error_branch_waits_for_the_retry_of_a_child() -> None:
+    b = Build()
+    tasks = [leaf("a", retry=retry(max_attempts=3)), leaf("b")]
+    sequence = b.control(Sequence, "s", tasks=tasks, errors=[leaf("e")])
+    bad = until(2)
+    drive = Drive(b.plan(sequence), work=lambda r, n: bad(r, n) if r.task_id == "a" else S.SUCCESS)
+    drive.start().fire()
+    assert drive.history.endswith("RUNNING SUCCESS")
+    assert drive.order == ["s", "s/a", "s/b"]
+    assert drive.attempts["s/a"] == "FAILED SUCCESS"
+
+
 INHERITED = [
     # lists of the flow, whether the retry is the task's own, whether FAILED is shown
     ({}, False, True),
