@@ -133,9 +133,8 @@ class Draft:
             for execution_id, live in self.touched.items()
             if live.execution is not self.before[execution_id]
         ]
-        partitions = {partition_of(execution_id) for execution_id in self.touched}
         return Turn(
-            fences={partition: self.epochs.get(partition, NOT_HELD) for partition in partitions},
+            fences={part: self.epochs.get(part, NOT_HELD) for part in self._partitions()},
             created=self.created,
             executions=[*moved, *self.executions],
             removed_runs=self.removed,
@@ -155,6 +154,12 @@ class Draft:
             slots=self.slots,
             triggers=self.triggers,
         )
+
+    def _partitions(self) -> set[int]:
+        """Of every execution that the turn took something from or changes."""
+        touched = {*self.touched, *(local.execution_id for local in self.locals)}
+        touched.update(execution_id for execution_id, _ in self.fired)
+        return {*map(partition_of, touched), *(row.partition for row in self.rows_taken)}
 
     def _run_row(self, live: Live, run: TaskRun) -> TaskRunRow:
         known = run.id in live.items_saved

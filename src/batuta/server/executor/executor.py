@@ -247,11 +247,12 @@ class Executor:
 
     def _strand(self, local: Local) -> None:
         """Another server owns the execution, and counts the attempt as lost; unless we own it again before it looks."""
-        if len(self._stranded) >= MAX_STRANDED:
-            oldest = self._stranded.popleft()
-            if oldest.job is not None:
-                self._work.settled([oldest.job])
         self._stranded.append(local)
+        dropped = self._stranded.popleft() if len(self._stranded) > MAX_STRANDED else None
+        if local.event is None:  # found out from what may be old
+            dropped = self._stranded.pop()
+        if dropped is not None and dropped.job is not None:
+            self._work.settled([dropped.job])
 
     async def _take_timers(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         now = self._services.clock.now()
@@ -342,7 +343,9 @@ class Executor:
     def _on_commit(self, committed: Committed) -> None:
         """Called by the store on the event loop after each transaction of this process."""
         self._listeners.note(committed)
-        self._residents.note_created(committed.created)
+        self._residents.note_created(
+            [row for row in committed.created if partition_of(row.execution.id) in self._epochs]
+        )
         self._enqueue(committed.inbox)
         self._note_timers([timer.due for timer in committed.timers if self._owns(timer)])
         for job in committed.jobs:

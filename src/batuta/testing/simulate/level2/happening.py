@@ -26,11 +26,15 @@ _KINDS = (
     "crash",
     "stop",
     "steal",
+    "rival",
+    "rival",
     "step",
     "lose",
     "lose",
     "doubt",
     "doubt",
+    "blind",
+    "blind",
     "die",
 )
 

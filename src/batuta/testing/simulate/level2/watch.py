@@ -4,24 +4,24 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from batuta.engine.execution import Execution
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.state import State
 from batuta.operations.executions import is_over
 from batuta.server.protocol import Job
-from batuta.store.query import Query
+from batuta.store.memory.tables import Tables
 from batuta.store.rows import Committed, ExecutionRow, TaskRunRow
 from batuta.testing.simulate.check import BreachError
 from batuta.testing.simulate.level2.store import SimulatedStore
-
-MOST = 10_000
 
 
 class Watch:
     """Hears every commit. `forced` and `edited` are told to it by whoever gives such orders."""
 
-    def __init__(self, store: SimulatedStore) -> None:
-        self._store = store
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self.limits: dict[FlowKey, int] = {}
         """Of concurrency."""
         self.breaches: list[str] = []
@@ -36,9 +36,11 @@ class Watch:
         self._executions: dict[ExecutionId, Execution] = {}
         self._runs: dict[TaskRunId, TaskRunRow] = {}
         self._jobs: set[tuple[TaskRunId, int]] = set()
-        self._submitted: set[str] = set()
+        self._handed_out: set[tuple[str, str]] = set()
         self._fires: Counter[tuple[FlowKey, str, str]] = Counter()
         self.commits = 0
+
+    def listen(self, store: SimulatedStore) -> None:
         store.changes(self.heard)
         store.on_doubt = self.heard
 
@@ -49,15 +51,12 @@ class Watch:
         except BreachError as breach:
             self.breaches.append(str(breach))
 
-    def new_life(self) -> None:
-        """The server starts again: what nobody knows to have begun begins once more."""
-        self._submitted.clear()
-
-    def submitted(self, job: Job) -> None:
-        """A worker was given an attempt."""
-        if job.id in self._submitted:
+    def handed_out(self, life: str, job: Job) -> None:
+        """A worker was given an attempt. Another life of a server does not know what has begun unseen."""
+        key = (life, job.id)
+        if key in self._handed_out:
             self.breaches.append(f"{job.info.task_id}/{job.info.attempt} was handed out twice")
-        self._submitted.add(job.id)
+        self._handed_out.add(key)
 
     def _check(self, committed: Committed) -> None:
         for row in committed.created:
@@ -105,10 +104,11 @@ class Watch:
 
     def _check_children(self, execution: Execution) -> None:
         """A parent that ended well waited for those it had to wait for."""
-        for row in self._store.children(execution.id):
-            if row.link is None or not row.link.wait or execution.id in self.edited:
+        for row in self._tables.executions.values():
+            link = row.link
+            if link is None or link.execution_id != execution.id or not link.wait:
                 continue
-            run = self._runs.get(row.link.task_run_id)
+            run = self._runs.get(link.task_run_id)
             if run is not None and run.run.state in (State.SUCCESS, State.WARNING):
                 child = row.execution
                 _require(
@@ -142,21 +142,23 @@ class Watch:
 
     # -- when it is quiet ----------------------------------------------------------------------------------
 
-    async def rows(self) -> Sequence[ExecutionRow]:
-        """All executions, with their live task runs."""
-        page = await self._store.executions.search(Query(size=MOST))
-        found = [await self._store.executions.get(row.execution.id, live=True) for row in page.rows]
-        rows = [row for row in found if row is not None]
-        return sorted(rows, key=lambda row: (row.execution.histories[0].at, row.execution.id))
+    def live(self) -> Sequence[ExecutionRow]:
+        """All executions, oldest first, with their live task runs."""
+        found = []
+        for id_, row in self._tables.executions.items():
+            runs = self._tables.runs.get(id_, {}).values()
+            live = {run.id: run for run in runs if not run.state.is_terminal}
+            found.append(replace(row, execution=replace(row.execution, runs=live)))
+        return sorted(found, key=lambda row: (row.execution.histories[0].at, row.execution.id))
 
-    async def left(self) -> str | None:
+    def left(self) -> str | None:
         """What is still there although nothing may be; None when the world is quiet."""
-        for problem in [*self._queues(), *await self._unfinished()]:
+        for problem in [*self._queues(), *self._unfinished()]:
             return problem
         return None
 
     def _queues(self) -> Iterator[str]:
-        tables = self._store.tables
+        tables = self._tables
         for name, rows in (
             ("inbox", tables.inbox),
             ("jobs", tables.jobs),
@@ -169,8 +171,8 @@ class Watch:
             if running:
                 yield f"{running} slots of {flow.id} were not given back"
 
-    async def _unfinished(self) -> Sequence[str]:
-        rows = await self.rows()
+    def _unfinished(self) -> Sequence[str]:
+        rows = self.live()
         found = [
             f"{row.execution.flow.id} {row.execution.id} is stuck: {_told(row.execution.histories)}"
             for row in rows

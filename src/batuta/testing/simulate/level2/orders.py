@@ -1,0 +1,133 @@
+"""What people order, sensible or not."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.label import Label
+from batuta.model.state import State
+from batuta.operations import control, executions, flows, repeat, start
+from batuta.operations.caller import Caller
+from batuta.operations.errors import OperationError
+from batuta.operations.executions import is_over
+from batuta.operations.services import Services
+from batuta.store.errors import StoreError
+from batuta.store.rows import ExecutionRow
+from batuta.testing.simulate.level2.flows import without_triggers
+from batuta.testing.simulate.level2.watch import Watch
+
+USER = Caller(user="user")
+WAITING = frozenset({State.PAUSED, State.BREAKPOINT})
+"""For a person."""
+KINDS = (
+    "start",
+    "save",
+    "kill",
+    "restart",
+    "replay",
+    "pause",
+    "resume",
+    "force",
+    "unqueue",
+    "status",
+    "labels",
+    "delete",
+)
+
+
+class Orders:
+    def __init__(self, services: Services, watch: Watch, sources: Sequence[str]) -> None:
+        self._services = services
+        self._watch = watch
+        self._sources = sources
+        self._keys: list[FlowKey] = []
+        self.accepted = 0
+        self._treatments: Mapping[str, Callable[[ExecutionRow, int], Awaitable[object]]] = {
+            "kill": self._kill,
+            "restart": self._restart,
+            "replay": self._replay,
+            "pause": lambda row, _: control.pause(USER, services, row.execution.id),
+            "resume": lambda row, _: self._resume(row.execution.id),
+            "force": self._force,
+            "unqueue": self._unqueue,
+            "status": self._change_status,
+            "labels": self._label,
+            "delete": self._delete,
+        }
+
+    async def prepare(self) -> None:
+        """Save the flows."""
+        for source in self._sources:
+            row = await flows.create(USER, self._services, source)
+            self._keys.append(row.key)
+            limits = self._services.plans.compiled(row).plan.concurrency
+            if limits is not None:
+                self._watch.limits[row.key] = limits.limit
+
+    async def give(self, kind: str, number: int, rows: Sequence[ExecutionRow]) -> None:
+        """What is refused is refused. `number` chooses the flow, or the execution among `rows`."""
+        if kind == "start":
+            await self._ask(self._start(self._keys[number % len(self._keys)]))
+        elif kind == "save":
+            source = self._sources[number % len(self._sources)]
+            await self._ask(flows.upsert(USER, self._services, source))
+        elif rows:
+            row = rows[number % len(rows)]
+            await self._ask(self._treatments[kind](row, number))
+
+    async def calm(self) -> None:
+        """Nothing starts by itself any more."""
+        for source in self._sources:
+            await flows.upsert(USER, self._services, without_triggers(source))
+
+    async def help(self, rows: Sequence[ExecutionRow]) -> None:
+        """Let go on what waits for a person."""
+        for row in rows:
+            if row.execution.state in WAITING:
+                await self._ask(self._resume(row.execution.id))
+
+    async def _ask(self, order: Awaitable[object]) -> None:
+        try:
+            await order
+        except (OperationError, StoreError):
+            return
+        self.accepted += 1
+
+    async def _start(self, key: FlowKey) -> None:
+        execution = await start.start(USER, self._services, key, wanted=start.Wanted())
+        self._watch.acknowledged.add(execution.id)
+
+    def _kill(self, row: ExecutionRow, number: int) -> Coroutine[Any, Any, None]:
+        return control.kill(USER, self._services, row.execution.id, cascade=number % 3 > 0)
+
+    async def _restart(self, row: ExecutionRow, _: int) -> None:
+        if is_over(row.execution):
+            await repeat.restart(USER, self._services, row.execution.id)
+
+    async def _replay(self, row: ExecutionRow, _: int) -> None:
+        made = await repeat.replay(USER, self._services, row.execution.id)
+        self._watch.acknowledged.add(made.id)
+
+    def _resume(self, id_: ExecutionId) -> Coroutine[Any, Any, None]:
+        return control.resume(USER, self._services, id_, inputs={})
+
+    async def _force(self, row: ExecutionRow, _: int) -> None:
+        self._watch.forced.add(row.execution.id)
+        await control.force_run(USER, self._services, row.execution.id)
+
+    async def _unqueue(self, row: ExecutionRow, number: int) -> None:
+        self._watch.forced.add(row.execution.id)
+        state = (State.RUNNING, State.CANCELLED)[number % 2]
+        await control.unqueue(USER, self._services, row.execution.id, state=state)
+
+    async def _change_status(self, row: ExecutionRow, _: int) -> None:
+        self._watch.forced.add(row.execution.id)
+        await control.change_status(USER, self._services, row.execution.id, status=State.WARNING)
+
+    def _label(self, row: ExecutionRow, number: int) -> Coroutine[Any, Any, None]:
+        labels = [Label("number", str(number))]
+        return control.set_labels(USER, self._services, row.execution.id, labels=labels)
+
+    async def _delete(self, row: ExecutionRow, _: int) -> None:
+        self._watch.deleted.add(row.execution.id)
+        await executions.delete(USER, self._services, row.execution.id)
