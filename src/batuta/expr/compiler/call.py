@@ -18,7 +18,7 @@ from batuta.expr.syntax.nodes import Arguments, At, Node
 from batuta.expr.values import Value, is_list
 
 CompileExpression = Callable[[Node, Scope], Expression]
-_FAILURES = (ExpressionError, ValueError, TypeError, ArithmeticError, LookupError)
+FAILURES = (ExpressionError, ValueError, TypeError, ArithmeticError, LookupError)
 """Our errors, and what Python raises for a value of the wrong kind: the raw errors of the original."""
 _NOT_RECURSIVE = frozenset(("render", "renderOnce"))
 _CHARS_PER_STEP = 64
@@ -86,11 +86,11 @@ def run(code: Code, at: At, arguments: tuple[Any, ...]) -> Value:
     """Calls declared code; gives errors their place."""
     try:
         return code(*arguments)
-    except _FAILURES as problem:
-        raise _placed(problem, at) from problem.__cause__
+    except FAILURES as problem:
+        raise placed(problem, at) from problem.__cause__
 
 
-def _placed(problem: Exception, at: At) -> ExpressionError:
+def placed(problem: Exception, at: At) -> ExpressionError:
     if isinstance(problem, ExpressionError):
         place(problem, at)
         return problem
@@ -142,8 +142,8 @@ def _plain_filter(
             value = target(s)
             try:
                 return code(value, *constants)
-            except _FAILURES as problem:
-                raise _placed(problem, at) from problem.__cause__
+            except FAILURES as problem:
+                raise placed(problem, at) from problem.__cause__
 
         return constant
 
@@ -159,8 +159,8 @@ def _simple_filter(code: Code, target: Expression, at: At) -> Expression:
         value = target(s)
         try:
             return code(value)
-        except _FAILURES as problem:
-            raise _placed(problem, at) from problem.__cause__
+        except FAILURES as problem:
+            raise placed(problem, at) from problem.__cause__
 
     return simple
 

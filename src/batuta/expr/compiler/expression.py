@@ -23,7 +23,7 @@ from batuta.expr.errors import (
 from batuta.expr.format.text import PRINTED, java_text
 from batuta.expr.syntax import nodes
 from batuta.expr.syntax.nodes import Node
-from batuta.expr.values import HashMap, Long, Loop, Value, is_list, wrap64
+from batuta.expr.values import LONG_MAX, LONG_MIN, HashMap, Long, Loop, Value, is_list, wrap64
 
 
 def compile_expression(node: Node, scope: Scope) -> Expression:
@@ -152,6 +152,20 @@ def _step(node: nodes.Attribute, key: str, scope: Scope) -> Expression:
     return step
 
 
+def _quiet_step(node: nodes.Attribute, scope: Scope) -> Expression | None:
+    """The same for the left side of `??`, where a missing key of a map may be null as well."""
+    key = node.key.value if isinstance(node.key, nodes.Literal) else None
+    if type(key) is not str:
+        return None
+    target, at, root = compile_expression(node.target, scope), node.at, _root_of(node.target)
+
+    def step(s: State) -> Value:
+        value = target(s)
+        return value.get(key) if type(value) is dict else attribute(value, key, at=at, root=root)
+
+    return step
+
+
 Path = tuple[Any, ...]
 """The keys of `a.b.c`, then the place of each: one flat tuple keeps cached templates small."""
 
@@ -243,7 +257,11 @@ def _loop_member(node: nodes.Attribute, key: str, scope: Scope) -> Expression:
         loop = s.local.get("loop")
         return loop.index if type(loop) is Loop else slow(s)
 
-    return index if key == "index" else member
+    def last(s: State) -> Value:
+        loop = s.local.get("loop")
+        return loop.index == loop.length - 1 if type(loop) is Loop else slow(s)
+
+    return {"index": index, "last": last}.get(key, member)
 
 
 def _computed(node: nodes.Attribute, scope: Scope) -> Expression:
@@ -275,10 +293,13 @@ def _method(node: nodes.MethodCall, scope: Scope) -> Expression:
 
 def _unary(node: nodes.Unary, scope: Scope) -> Expression:
     operand, at = compile_expression(node.operand, scope), node.at
+    negates = node.operator == "not"
     code = {"not": operators.negated, "-": operators.negate, "+": operators.plus}[node.operator]
 
     def unary(s: State) -> Value:
         value = operand(s)
+        if negates and (value is True or value is False):
+            return not value
         try:
             return code(value)
         except ExpressionError as problem:
@@ -289,16 +310,11 @@ def _unary(node: nodes.Unary, scope: Scope) -> Expression:
 
 
 _WRAPPED: dict[str, tuple[Callable[[Any, Any], Value], str]] = {
-    "*": (lambda a, b: operators.arithmetic("*", a, b), "Could not perform multiplication"),
     "/": (lambda a, b: operators.arithmetic("/", a, b), "Could not perform division"),
     "%": (lambda a, b: operators.arithmetic("%", a, b), "Could not perform greater modulus"),
     "==": (operators.equal, "Could not perform equals comparison"),
     "equals": (operators.equal, "Could not perform equals comparison"),
     "!=": (operators.not_equal, "Could not perform not equals comparison"),
-    "<": (operators.ordered(comparison.lt), "Could not perform less than comparison"),
-    ">": (operators.ordered(comparison.gt), "Could not perform greater than comparison"),
-    "<=": (operators.ordered(comparison.le), "Could not perform less than or equal comparison"),
-    ">=": (operators.ordered(comparison.ge), "Could not perform greater than or equal comparison"),
 }
 _PLAIN: dict[str, Callable[[Any, Any], Value]] = {
     "contains": operators.contains,
@@ -313,6 +329,8 @@ def _binary(node: nodes.Binary, scope: Scope) -> Expression:
         code, message = wrapped
         return _guarded(lambda s: code(left(s), right(s)), message, node.at)
     special = _SPECIAL.get(node.operator)
+    if node.operator == "??" and isinstance(node.left, nodes.Attribute):
+        left = _quiet_step(node.left, scope) or left
     if special is not None:
         return special(left, right, node.at)
     if node.operator == "..":
@@ -348,29 +366,72 @@ def _placed(
     return binary
 
 
-def _add(left: Expression, right: Expression, at: nodes.At) -> Expression:
-    def add(s: State) -> Value:
-        first, second = left(s), right(s)
-        if type(first) is Long and type(second) in {int, Long}:
-            return wrap64(first + second)
-        if is_list(first) and type(second) is not str:
-            return s.change_list(first, [*first, *operators.list_with(second)])
-        result = operators.add(first, second)
-        if type(result) is str:
-            s.meter.charge(len(result))
-        return result
-
-    return _guarded(add, "Could not perform addition", at)
+Special = Callable[[Expression, Expression, nodes.At], Expression]
+_INTEGERS = frozenset((int, Long))
+_WIDE = frozenset(((Long, Long), (Long, int), (int, Long)))
+"""Pairs of integers whose result is 64-bit whatever they are."""
 
 
-def _subtract(left: Expression, right: Expression, at: nodes.At) -> Expression:
-    def subtract(s: State) -> Value:
-        first, second = left(s), right(s)
-        if is_list(first):
-            return s.change_list(first, operators.list_without(first, second))
-        return operators.arithmetic("-", first, second)
+def _integral(
+    quick: Callable[[int, int], int], slow: Callable[[State, Value, Value], Value], message: str
+) -> Special:
+    """An operator that is mostly asked about integers."""
 
-    return _guarded(subtract, "Could not perform subtraction", at)
+    def build(left: Expression, right: Expression, at: nodes.At) -> Expression:
+        def compute(s: State) -> Value:
+            try:
+                first, second = left(s), right(s)
+                if (type(first), type(second)) in _WIDE:
+                    number = quick(first, second)
+                    return Long(number) if LONG_MIN <= number <= LONG_MAX else wrap64(number)
+                return slow(s, first, second)
+            except LimitError:
+                raise
+            except ExpressionError as problem:
+                raise EvaluationError(message, at) from problem
+
+        return compute
+
+    return build
+
+
+def _ordering(test: Callable[[float, float], bool], message: str) -> Special:
+    ordered = operators.ordered(test)
+
+    def build(left: Expression, right: Expression, at: nodes.At) -> Expression:
+        def compare(s: State) -> Value:
+            try:
+                first, second = left(s), right(s)
+                if type(first) in _INTEGERS and type(second) in _INTEGERS:
+                    return test(float(first), float(second))
+                return ordered(first, second)
+            except LimitError:
+                raise
+            except ExpressionError as problem:
+                raise EvaluationError(message, at) from problem
+
+        return compare
+
+    return build
+
+
+def _add(s: State, first: Value, second: Value) -> Value:
+    if is_list(first) and type(second) is not str:
+        return s.change_list(first, [*first, *operators.list_with(second)])
+    result = operators.add(first, second)
+    if type(result) is str:
+        s.meter.charge(len(result))
+    return result
+
+
+def _subtract(s: State, first: Value, second: Value) -> Value:
+    if is_list(first):
+        return s.change_list(first, operators.list_without(first, second))
+    return operators.arithmetic("-", first, second)
+
+
+def _multiply(_: State, first: Value, second: Value) -> Value:
+    return operators.arithmetic("*", first, second)
 
 
 def _and(left: Expression, right: Expression, at: nodes.At) -> Expression:
@@ -437,11 +498,16 @@ def _range(left: Expression, right: Expression, at: nodes.At, *, metered: bool) 
     return counted if metered else items
 
 
-_SPECIAL: dict[str, Callable[[Expression, Expression, nodes.At], Expression]] = {
-    "+": _add,
-    "-": _subtract,
+_SPECIAL: dict[str, Special] = {
+    "+": _integral(comparison.add, _add, "Could not perform addition"),
+    "-": _integral(comparison.sub, _subtract, "Could not perform subtraction"),
+    "*": _integral(comparison.mul, _multiply, "Could not perform multiplication"),
     "and": _and,
     "or": _or,
+    "<": _ordering(comparison.lt, "Could not perform less than comparison"),
+    ">": _ordering(comparison.gt, "Could not perform greater than comparison"),
+    "<=": _ordering(comparison.le, "Could not perform less than or equal comparison"),
+    ">=": _ordering(comparison.ge, "Could not perform greater than or equal comparison"),
     "??": _coalesce,
     "???": _undefined_coalesce,
 }

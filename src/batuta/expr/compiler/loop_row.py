@@ -6,17 +6,19 @@ filters without side effects qualify; the order in which those are evaluated can
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from batuta.expr.access import attribute
-from batuta.expr.compiler.call import Bound, bind, run
+from batuta.expr.compiler.call import FAILURES, Bound, bind, placed
 from batuta.expr.compiler.expression import compile_expression
 from batuta.expr.compiler.scope import Scope, Writers
-from batuta.expr.compiler.state import State
+from batuta.expr.compiler.state import Meter, State
 from batuta.expr.registry import FILTERS
 from batuta.expr.syntax import nodes
 from batuta.expr.syntax.nodes import At, Node
 from batuta.expr.values import Loop, Value
 
+_TOGETHER = 32
 Turns = Callable[[State, Sequence[Value], Callable[[Value], None]], None]
 Column = Callable[[State, Sequence[Value]], Sequence[Value]]
 """The values of one expression for all items."""
@@ -43,7 +45,7 @@ def row_turns(node: nodes.For, scope: Scope) -> Turns | None:
         return _one_column(columns[0], texts, scope.writers)
     if not columns:
         return None
-    return _columns(columns, "%s".join(text.replace("%", "%%") for text in texts), scope.writers)
+    return _columns(columns, texts, scope.writers)
 
 
 def _one_column(column: Column, texts: list[str], writers: Writers) -> Turns:
@@ -53,30 +55,57 @@ def _one_column(column: Column, texts: list[str], writers: Writers) -> Turns:
     def turns(s: State, items: Sequence[Value], out: Callable[[Value], None]) -> None:
         values = column(s, items)
         extra = len(values) * len(between)
+        cells = values if type(values[0]) is str else _written(values, writers, s.meter)
         try:
-            # Mostly all are texts already; anything else raises and is written first.
-            s.meter.charge(sum(map(len, values)) + extra)
-            joined = between.join(values)
-        except TypeError:
-            cells = _written(values, writers)
+            # Mostly all are texts if the first is; anything else raises and is written first.
             s.meter.charge(sum(map(len, cells)) + extra)
             joined = between.join(cells)
+        except TypeError:
+            joined = between.join(_written(values, writers, s.meter))
         out(before + joined + after)
 
     return turns
 
 
-def _columns(columns: list[Column], template: str, writers: Writers) -> Turns:
+def _columns(columns: list[Column], texts: list[str], writers: Writers) -> Turns:
+    before, *between, after = texts
+    between.append(after + before)
+    size = sum(map(len, texts))
+    pattern = [piece for text in between for piece in ("", text)]
+    width = len(pattern)
+
     def turns(s: State, items: Sequence[Value], out: Callable[[Value], None]) -> None:
-        rows = [_written(column(s, items), writers) for column in columns]
-        s.meter.charge(sum(sum(map(len, cells)) for cells in rows) + len(items) * len(template))
-        out("".join([template % row for row in zip(*rows, strict=True)]))
+        count = len(items)
+        s.meter.charge(count * size)
+        pieces = pattern * count
+        for index, column in enumerate(columns):
+            pieces[2 * index :: width] = _written(column(s, items), writers, s.meter)
+        pieces[-1] = after
+        out(before + "".join(pieces))
 
     return turns
 
 
-def _written(values: Sequence[Value], writers: Writers) -> list[str]:
-    return [value if type(value) is str else writers[type(value)](value) for value in values]
+def _written(values: Sequence[Value], writers: Writers, meter: Meter) -> Sequence[Any]:
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        meter.charge(sum(map(len, values)))
+        return values
+    writer = writers[kinds.pop()] if len(kinds) == 1 else lambda value: writers[type(value)](value)
+    return _mapped(writer, values, meter)
+
+
+def _mapped(code: Callable[[Value], Value], values: Sequence[Value], meter: Meter) -> list[Value]:
+    """Charged piece by piece, so that a few big values that come again and again end early."""
+    result: list[Value] = []
+    for start in range(0, len(values), _TOGETHER):
+        part = list(map(code, values[start : start + _TOGETHER]))
+        try:
+            meter.charge(sum(map(len, part)))
+        except TypeError:  # numbers and the like have no length, and are short
+            meter.charge(sum(len(value) for value in part if type(value) is str))
+        result += part
+    return result
 
 
 def _column(node: Node, variable: str, scope: Scope) -> Column | None:
@@ -140,10 +169,14 @@ def _filter(node: nodes.Filter, variable: str, scope: Scope) -> Column | None:
     code, at = definition.code, node.at
     arguments = () if definition.parameters is None else bound.constants
 
+    single = code if not arguments else lambda value: code(value, *arguments)
+
     def filtered(s: State, items: Sequence[Value]) -> Sequence[Value]:
-        result = [run(code, at, (value, *arguments)) for value in column(s, items)]
-        s.meter.charge(sum(len(value) for value in result if type(value) is str))
-        return result
+        values = column(s, items)
+        try:
+            return _mapped(single, values, s.meter)
+        except FAILURES as problem:
+            raise placed(problem, at) from problem.__cause__
 
     return filtered
 

@@ -22,16 +22,18 @@ class MacroCode(Protocol):
 Expression = Callable[["State"], Value]
 Statement = Callable[["State", Callable[[Value], None]], None]
 _MAX_SEARCH = 20_000
+TOO_MUCH_TEXT = "The template makes too much text"
 
 
 class Meter:
     """Counts down over one rendering and everything it renders inside."""
 
-    __slots__ = ("chars", "depth", "limits", "steps")
+    __slots__ = ("chars", "depth", "limits", "steps", "text_chars")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.steps = limits.steps
+        self.text_chars = limits.text_chars
         self.chars = limits.text_chars * 4
         self.depth = 0
 
@@ -43,8 +45,8 @@ class Meter:
     def charge(self, chars: int) -> None:
         """Text that was made on the way."""
         self.chars -= chars
-        if self.chars < 0 or chars > self.limits.text_chars:
-            raise LimitError("The template makes too much text")
+        if self.chars < 0 or chars > self.text_chars:
+            raise LimitError(TOO_MUCH_TEXT)
 
     def enter(self) -> None:
         self.depth += 1

@@ -8,7 +8,7 @@ from batuta.expr import operators
 from batuta.expr.compiler.expression import compile_expression, compile_printed
 from batuta.expr.compiler.loop_row import Turns, row_turns
 from batuta.expr.compiler.scope import Scope
-from batuta.expr.compiler.state import Expression, State, Statement
+from batuta.expr.compiler.state import TOO_MUCH_TEXT, Expression, State, Statement
 from batuta.expr.errors import EvaluationError, ExpressionError, LimitError, RuntimeFaultError
 from batuta.expr.format.text import JAVA_PRINTED, java_text
 from batuta.expr.syntax import nodes
@@ -142,7 +142,11 @@ def _one_print(template: str, piece: Piece) -> Piece:
 def _writing(piece: Piece) -> Statement:
     def write(s: State, out: Callable[[Value], None]) -> None:
         text = piece(s)
-        s.meter.charge(len(text))
+        # What `Meter.charge` does, for the statement that is met most.
+        meter, size = s.meter, len(text)
+        meter.chars -= size
+        if meter.chars < 0 or size > meter.text_chars:
+            raise LimitError(TOO_MUCH_TEXT)
         out(text)
 
     return write
@@ -225,7 +229,8 @@ def _for(node: nodes.For, scope: Scope, found: Definitions) -> Statement:
     iterable, at = compile_expression(node.iterable, scope), node.at
     body = compile_body(node.body, scope, found)
     otherwise = compile_body(node.otherwise, scope, found)
-    turns = row_turns(node, scope) or _turns(node, body)
+    rows = row_turns(node, scope)
+    turns, in_rows = rows or _turns(node, body), rows is not None
     names = sorted(assigned_names(node.body) - {node.variable, "loop"})
 
     def loop(s: State, out: Callable[[Value], None]) -> None:
@@ -237,6 +242,9 @@ def _for(node: nodes.For, scope: Scope, found: Definitions) -> Statement:
                 statement(s, out)
             return
         s.meter.spend(len(items))
+        if in_rows:
+            turns(s, items, out)
+            return
         local = s.local
         inner = [name for name in names if name not in local and name not in s.variables]
         saved = [(name, local.get(name, _ABSENT)) for name in (node.variable, "loop")]

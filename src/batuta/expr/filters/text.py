@@ -8,7 +8,7 @@ from batuta.expr.format.text import java_text
 from batuta.expr.regex import java_replace, java_split, plain_replace
 from batuta.expr.registry import FILTERS
 from batuta.expr.utf16 import cut, units
-from batuta.expr.values import Array, LeafMap, Value, class_name, is_map, is_number, is_text
+from batuta.expr.values import Array, LeafMap, Value, class_name, is_map, is_number
 
 _TRIMMED = "".join(map(chr, range(0x21)))
 _QUOTES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\''")}
@@ -18,11 +18,9 @@ _MAX_INDENT = 10_000
 
 def needs_text(value: Value) -> str:
     """The text, or a raw error for anything else."""
-    if not is_text(value):
-        raise RuntimeFaultError(
-            f"class {class_name(value)} cannot be cast to class java.lang.String"
-        )
-    return str(value)
+    if type(value) is str:
+        return value
+    raise RuntimeFaultError(f"class {class_name(value)} cannot be cast to class java.lang.String")
 
 
 def _long(value: Value, what: str) -> int:
