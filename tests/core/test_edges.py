@@ -237,6 +237,18 @@ def test_a_skipped_task_run_is_marked_and_a_running_one_run_again() -> None:
     assert words(edited.execution.runs[live.run("s").id].histories) == "CREATED RUNNING"
 
 
+def test_a_mark_of_a_control_task_as_over_ends_what_runs_inside() -> None:
+    b = Build()
+    tasks = [leaf("a"), slow("t")]
+    plan = b.plan(b.control(Sequence, "s", tasks=tasks), leaf("next"))
+    drive = Drive(plan, work=waiting("t"), reload=True).start()
+    after = go(drive, marked(drive, "s", S.WARNING))
+    assert after.runs["s/t"] == "CREATED SUBMITTED RUNNING KILLED"
+    assert after.runs["s/a"].endswith("SUCCESS")
+    assert after.history == "CREATED RUNNING RESTARTED RUNNING WARNING"
+    assert not after.execution.runs
+
+
 def test_a_mark_beside_a_pass_lets_it_end() -> None:
     b = Build()
     loop = b.control(Loop, "l", condition="1", tasks=[slow("t"), leaf("u")])

@@ -8,11 +8,13 @@ import pytest
 from batuta.engine import commands as c
 from batuta.engine import events as e
 from batuta.engine.execution import Execution
-from batuta.engine.plan import Concurrency, Pause, Plan
+from batuta.engine.plan import Concurrency, Parallel, Pause, Plan
 from batuta.engine.step import step
+from batuta.engine.surgery import Edited, SurgeryError, mark, replay, restart
 from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import Instant
 from batuta.model.state import State
+from tests.core.operating import NEW, go
 from tests.unit.engine.driving import Build, Drive, leaf, retry, words
 
 S = State
@@ -38,6 +40,14 @@ def queued() -> Drive:
     return Drive(plan(concurrency=Concurrency(limit=1)), slot=lambda _d: denied).start()
 
 
+def exiting() -> Drive:
+    """A task left the execution, another one still runs."""
+    b = Build()
+    tasks = [leaf("a", inline=False), leaf("b", inline=False)]
+    drive = Drive(b.plan(b.control(Parallel, "p", tasks=tasks)), work=waiting).start()
+    return drive.finish("p/a", S.WARNING, exit_state=S.WARNING)
+
+
 SITUATIONS: dict[str, Callable[[], Drive]] = {
     "new": lambda: Drive(plan()),
     "scheduled": lambda: Drive(plan(), header={"schedule_date": 99}).start(),
@@ -51,6 +61,11 @@ SITUATIONS: dict[str, Callable[[], Drive]] = {
     "after": lambda: Drive(plan(leaf("a"), after=[leaf("x", inline=False)]), work=lambda r, _n: None if r.task_id == "x" else S.SUCCESS).start(),
     "success": lambda: Drive(plan(leaf("a"))).start(),
     "failed": lambda: Drive(plan(leaf("a")), work=lambda _r, _n: S.FAILED).start(),
+    "killed": lambda: Drive(plan(leaf("a")), work=lambda _r, _n: S.KILLED).start(),
+    "warning": lambda: Drive(plan(leaf("a")), work=lambda _r, _n: S.WARNING).start(),
+    "cancelled": lambda: Drive(plan(), work=waiting).start().finish("a", S.CANCELLED, exit_state=S.CANCELLED),
+    "retried": lambda: Drive(plan(leaf("a", retry=retry(new_execution=True))), work=lambda _r, _n: S.FAILED).start(),
+    "exiting": exiting,
 }  # fmt: skip
 
 ASKED: dict[str, e.AnyEvent] = {
@@ -61,21 +76,73 @@ ASKED: dict[str, e.AnyEvent] = {
     "cancel": e.StatusForced(at=AT, state=S.CANCELLED),
     "breakpoint": e.BreakpointResumed(at=AT),
     "restarted": e.Restarted(at=AT),
+    "resume nobody": e.Resumed(at=AT, task_run_id=NOBODY),
+    "resume to kill": e.Resumed(at=AT, to=S.KILLING),
+    "force fail": e.StatusForced(at=AT, state=S.FAILED),
+    "force success": e.StatusForced(at=AT, state=S.SUCCESS),
+    "granted": e.SlotGranted(at=AT),
 }
 
 ANSWERS = {
     # what is asked: situation → last state; situations that are not named stay as they are
     "kill": {
         "new": "KILLED", "scheduled": "KILLED", "queued": "KILLED", "running": "KILLING", "paused": "KILLED", "paused by hand": "KILLING",
-        "retrying": "KILLED", "breakpoint": "KILLED",
+        "retrying": "KILLED", "breakpoint": "KILLED", "exiting": "KILLING",
     },
     "pause": {"running": "PAUSED"},
     "resume": {"paused": "SUCCESS", "paused by hand": "RUNNING"},
     "force": {"scheduled": "SUCCESS", "queued": "SUCCESS", "paused": "SUCCESS", "paused by hand": "RUNNING"},
-    "cancel": {"scheduled": "CANCELLED", "queued": "CANCELLED", "after": "CANCELLED", "success": "CANCELLED", "failed": "CANCELLED"},
+    "cancel": {"scheduled": "CANCELLED", "queued": "CANCELLED", "after": "CANCELLED", "success": "CANCELLED", "failed": "CANCELLED", "killed": "CANCELLED", "warning": "CANCELLED", "retried": "CANCELLED"},
+    "force fail": {"scheduled": "FAILED", "queued": "FAILED", "after": "FAILED", "success": "FAILED", "killed": "FAILED", "warning": "FAILED", "cancelled": "FAILED", "retried": "FAILED"},
+    "force success": {"scheduled": "SUCCESS", "queued": "SUCCESS", "failed": "SUCCESS", "killed": "SUCCESS", "warning": "SUCCESS", "cancelled": "SUCCESS", "retried": "SUCCESS"},
+    "resume nobody": {},
+    "resume to kill": {"paused": "KILLED", "paused by hand": "KILLING"},
+    "granted": {"queued": "SUCCESS"},
     "breakpoint": {"breakpoint": "SUCCESS"},
     "restarted": {},
 }  # fmt: skip
+
+
+EDITS: dict[str, Callable[[Drive], Edited]] = {
+    "restart": lambda d: restart(d.plan, d.execution, d.rows.values(), at=AT),
+    "restart as copy": lambda d: restart(d.plan, d.execution, d.rows.values(), at=AT, new_id=NEW),
+    "replay": lambda d: replay(d.plan, d.execution, d.rows.values(), at=AT, new_id=NEW),
+    "replay task": lambda d: replay(d.plan, d.execution, d.rows.values(), at=AT, new_id=NEW, task_run_id=first(d)),
+    "mark SUCCESS": lambda d: mark(d.plan, d.execution, d.rows.values(), at=AT, task_run_id=first(d), state=S.SUCCESS),
+    "mark FAILED": lambda d: mark(d.plan, d.execution, d.rows.values(), at=AT, task_run_id=first(d), state=S.FAILED),
+    "mark RUNNING": lambda d: mark(d.plan, d.execution, d.rows.values(), at=AT, task_run_id=first(d), state=S.RUNNING),
+}  # fmt: skip
+
+BEFORE = {"new", "scheduled", "queued"}
+"""Situations without a task run."""
+EDITED = {
+    # what is asked: situations in which it is refused, and those that do not end as `usual`
+    "restart": (set(SITUATIONS) - {"paused", "failed"}, "SUCCESS", {}),
+    "restart as copy": (set(SITUATIONS) - {"paused", "failed"}, "SUCCESS", {}),
+    "replay": (set(), "SUCCESS", {"paused": "PAUSED", "breakpoint": "BREAKPOINT"}),
+    "replay task": (BEFORE, "SUCCESS", {"breakpoint": "BREAKPOINT"}),
+    "mark SUCCESS": (BEFORE | {"killing"}, "SUCCESS", {}),
+    "mark FAILED": (BEFORE | {"killing"}, "FAILED", {}),
+    "mark RUNNING": (BEFORE | {"killing"}, "SUCCESS", {"breakpoint": "BREAKPOINT", "exiting": "RUNNING"}),
+}  # fmt: skip
+
+
+def first(drive: Drive) -> TaskRunId:
+    return next(iter(drive.rows), NOBODY)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("asked", EDITS)
+def test_what_people_edit(asked: str, situation: str) -> None:
+    drive = SITUATIONS[situation]()
+    refused, usual, others = EDITED[asked]
+    if situation in refused:
+        with pytest.raises(SurgeryError):
+            EDITS[asked](drive)
+        return
+    edited = EDITS[asked](drive)
+    drive.work = lambda _r, _n: S.SUCCESS
+    assert go(drive, edited).execution.state.value == others.get(situation, usual)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

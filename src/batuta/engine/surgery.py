@@ -154,8 +154,10 @@ def mark(
 ) -> Edited:
     """Give a task run, and its last attempt, another state; its ancestors go on (01 §8.3).
 
-    Raises `SurgeryError` for a task run that does not exist.
+    Raises `SurgeryError` for a task run that does not exist, and while the execution is being killed.
     """
+    if execution.state is State.KILLING:
+        raise SurgeryError(f"Execution '{execution.id}' is being killed")
     lineage = Lineage(plan, rows)
     target = lineage.runs.get(task_run_id)
     if target is None:
@@ -166,23 +168,27 @@ def mark(
     marked = _marked(plan, target, state=state, at=at)
     if after:
         return Edited(execution, (marked,) if marked != target else ())
-    above = {run.id for run in lineage.above(target)}
     over = execution.state.is_terminal
-    kept = []
-    for run in rows:
-        if run.id == target.id:
-            kept.append(marked)
-        elif run.id in above:
-            kept.append(_going_on(run, at))
-        elif target in lineage.above(run):
-            kept.extend(() if marked.state is State.RESTARTED else (run,))
-        elif not (over and lineage.in_later_list(run, target)):
-            kept.append(run)
+    changed = (_after_mark(lineage, marked, run, at=at, over=over) for run in rows)
+    kept = [run for run in changed if run is not None]
     if any(run.state is State.PAUSED for run in kept):
         header = _replace(execution, progress=Progress(course=_course(execution)))
     else:
         header = _restarted_header(execution, at, labels=())
     return _edited(plan, header, before=rows, after=kept)
+
+
+def _after_mark(
+    lineage: Lineage, marked: TaskRun, run: TaskRun, *, at: Instant, over: bool
+) -> TaskRun | None:
+    """What becomes of a task run when another one, or itself, got a new state; None when it goes."""
+    if run.id == marked.id:
+        return marked
+    if any(above.id == run.id for above in lineage.above(marked)):
+        return _going_on(run, at)
+    if any(above.id == marked.id for above in lineage.above(run)):
+        return None if marked.state is State.RESTARTED else _below(marked, run, at)
+    return None if over and lineage.in_later_list(run, marked) else run
 
 
 def _marked(plan: Plan, run: TaskRun, *, state: State, at: Instant) -> TaskRun:
@@ -197,6 +203,13 @@ def _marked(plan: Plan, run: TaskRun, *, state: State, at: Instant) -> TaskRun:
         last = _replace(attempts[-1], histories=(*attempts[-1].histories, History(state, at)))
         attempts = (*attempts[:-1], last)
     return _replace(run, histories=(*run.histories, History(state, at)), attempts=attempts)
+
+
+def _below(marked: TaskRun, run: TaskRun, at: Instant) -> TaskRun:
+    """What still runs inside a task run that was declared to be over is over too."""
+    if run.state.is_terminal or not marked.state.is_terminal:
+        return run
+    return _replace(run, histories=(*run.histories, History(State.KILLED, at)), progress=None)
 
 
 def _going_on(run: TaskRun, at: Instant) -> TaskRun:
