@@ -17,6 +17,7 @@ from batuta.plugins.script.runner import Invocation
 from batuta.sdk import Lazy, Property, RunContext, Task, TaskError, TaskRunner
 from batuta.sdk.definition import Deprecated
 from batuta.sdk.files import NamespaceFiles
+from batuta.sdk.mark import ATTEMPT
 from batuta.sdk.staging import (
     Render,
     capture_output_files,
@@ -64,7 +65,8 @@ class ScriptTask(Task):
         default=True, description="Whether the first command that fails ends the task."
     )
     env: Lazy[dict[str, str]] | None = Field(
-        default=None, description="Environment variables of the commands."
+        default=None,
+        description="Environment variables of the commands. `BATUTA_ATTEMPT` is set too: the key of the attempt, `execution/task run/attempt`.",
     )
     task_runner: TaskRunner | None = Field(
         default=None, description="Where the commands run; in a Docker container when left out."
@@ -128,7 +130,13 @@ class ScriptTask(Task):
                 fail_fast=self.fail_fast,
                 target_os=self.target_os,
             ),
-            env={**self.LIBRARY_ENV, **texts.env, **prepared.env, **_runner_env(extra)},
+            env={
+                **self.LIBRARY_ENV,
+                ATTEMPT: ctx.info.key,
+                **texts.env,
+                **prepared.env,
+                **_runner_env(extra),
+            },
             workdir=ctx.workdir,
             sink=sink,
             image=place.image,

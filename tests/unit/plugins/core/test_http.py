@@ -113,6 +113,23 @@ async def test_headers_replace_the_type_of_a_request_without_body(
     assert (headers["user-agent"], headers["content-type"]) == ("me", "x/y")
 
 
+@pytest.mark.parametrize(
+    ("method", "headers", "key"),
+    [
+        ("POST", {}, True),
+        ("post", {}, True),
+        ("GET", {}, None),
+        ("POST", {"idempotency-key": "mine"}, "mine"),
+    ],
+)
+async def test_what_changes_something_carries_the_key_of_the_attempt(
+    ctx: FakeRunContext, server: Any, method: str, headers: Any, key: Any
+) -> None:
+    told = (await echo(ctx, server, method=method, headers=headers))["headers"]
+    sent = {name.lower(): value for name, value in told.items()}.get("idempotency-key")
+    assert sent == (ctx.info.key if key is True else key)
+
+
 async def test_params_are_added_and_encoded(ctx: FakeRunContext, server: Any) -> None:
     told = await echo(ctx, server, "/echo?a=1 2", params={"b": "x&y", "l": ["1", "2"], "a": "z"})
     assert told["query"] == [["a", "1 2"], ["b", "x&y"], ["l", "1"], ["l", "2"], ["a", "z"]]

@@ -16,6 +16,10 @@ from batuta.sdk import PropertyError, RunContext
 
 MULTIPART = "multipart/form-data"
 USER_AGENT = "Kestra"
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""Header with the key of the attempt (09 §7), unless the author sets it; a server that knows it does nothing twice."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that change nothing, and may be repeated without a key."""
 _INTERNAL = "kestra://"
 _OCTETS = "application/octet-stream"
 
@@ -70,11 +74,14 @@ async def outgoing(task: HttpProperties, ctx: RunContext) -> Outgoing:
         media_type = f"{task.content_type}; charset={charset}"
     elif not task.headers:
         media_type = task.content_type
+    method = task.method.upper()
     headers = {"User-Agent": USER_AGENT}
+    if method not in _SAFE:
+        headers[IDEMPOTENCY_KEY] = ctx.info.key
     if media_type is not None:
         headers["Content-Type"] = media_type
     return Outgoing(
-        method=task.method.upper(),
+        method=method,
         url=url,
         headers=_over(headers, task.headers or {}),
         content=content,

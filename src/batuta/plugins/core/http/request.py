@@ -56,6 +56,9 @@ class Request(
     is none; `encryptedBody`: the encrypted text instead of `body`, with `encryptBody`.
 
     # Notes
+    Requests that may change something (all but GET, HEAD, OPTIONS and TRACE) carry `Idempotency-Key`:
+    `execution/task run/attempt`, unless `headers` has one of its own.
+
     The body is read as UTF-8: use Download for anything that is not text. Metrics: counters `request.count`,
     `request.bytes`, `response.count`, `response.bytes`, `response.length`. The server's setting
     `kestra.http.block-private-addresses` keeps requests out of the operator's network.
