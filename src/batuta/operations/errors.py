@@ -1,6 +1,7 @@
 """What an operation refuses to do, and why.
 
 OperationError
+├── ExpiredError          the thing was there, and its time is over
 ├── NotFoundError         the thing does not exist, or the caller may not know of it
 ├── InvalidEntityError    what was written breaks rules; all violations, each with its place
 ├── IllegalArgumentError  a value of the request makes no sense
@@ -39,6 +40,10 @@ class OperationError(Exception):
 
 
 class NotFoundError(OperationError):
+    pass
+
+
+class ExpiredError(OperationError):
     pass
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -9,12 +10,14 @@ import msgspec
 from batuta.model import codec
 from batuta.model.duration import parse_duration
 from batuta.model.instant import SECOND, Instant
+from batuta.model.ion import IonError, read_one, to_json_data
 from batuta.operations.caller import Caller
-from batuta.operations.errors import IllegalArgumentError, NotFoundError
+from batuta.operations.errors import ExpiredError, IllegalArgumentError, NotFoundError
+from batuta.operations.query import KEY_VALUE, Search, to_query
 from batuta.operations.services import Services
 from batuta.sdk.context import KeyValue
 from batuta.store.errors import ConflictError
-from batuta.store.query import Filter, Op, Query, Sort
+from batuta.store.query import Filter, Op, Page, Query, Sort
 from batuta.store.rows import KvRow
 
 KINDS = ("STRING", "NUMBER", "BOOLEAN", "DATETIME", "DATE", "DURATION", "JSON")
@@ -44,6 +47,18 @@ async def get(caller: Caller, services: Services, namespace: str, *, key: str) -
     row = await services.store.kv.get(caller.tenant, namespace, key)
     if row is None or not _is_alive(row, services.clock.now()):
         return None
+    return _entry(row)
+
+
+async def read(caller: Caller, services: Services, namespace: str, *, key: str) -> KeyValue:
+    """As people read it: no parents. Raises `NotFoundError`; `ExpiredError` once, which forgets the value (03 §14)."""
+    _check(caller, namespace, key)
+    row = await services.store.kv.get(caller.tenant, namespace, key)
+    if row is None or row.deleted:
+        raise NotFoundError(f"No value found for key '{key}' in namespace '{namespace}'")
+    if not _is_alive(row, services.clock.now()):
+        await services.store.kv.delete(caller.tenant, namespace, key, now=services.clock.now())
+        raise ExpiredError("The requested value has expired")
     return _entry(row)
 
 
@@ -94,20 +109,64 @@ async def delete(caller: Caller, services: Services, namespace: str, *, key: str
 
 async def keys(caller: Caller, services: Services, namespace: str) -> Sequence[str]:
     """The keys of exactly this namespace that have a value, in order."""
+    return [row.key for row in await entries(caller, services, namespace)]
+
+
+async def search(caller: Caller, services: Services, wanted: Search) -> Page[KvRow]:
+    """Entries of all namespaces, without those that have expired."""
+    now = services.clock.now()
+    query = to_query(
+        caller, KEY_VALUE, wanted, now=now, system_namespace=services.settings.system_namespace
+    )
+    return await services.store.kv.search(query, now=now)
+
+
+async def entries(caller: Caller, services: Services, namespace: str) -> Sequence[KvRow]:
+    """All of exactly this namespace, by key."""
     if not caller.may_see(namespace):
         raise NotFoundError
     filters = [
         Filter("tenant", Op.EQUALS, caller.tenant),
         Filter("namespace", Op.EQUALS, namespace),
     ]
-    found: list[str] = []
+    found: list[KvRow] = []
     while True:
-        number = len(found) // _BATCH + 1
-        query = Query(filters=filters, sort=[Sort("key")], page=number, size=_BATCH, total=False)
+        after = [Filter("key", Op.GREATER_THAN, found[-1].key)] if found else []
+        query = Query(filters=[*filters, *after], sort=[Sort("key")], size=_BATCH, total=False)
         page = await services.store.kv.search(query, now=services.clock.now())
-        found.extend(row.key for row in page.rows)
+        found.extend(page.rows)
         if len(page.rows) < _BATCH:
             return found
+
+
+async def inherited(caller: Caller, services: Services, namespace: str) -> Sequence[KvRow]:
+    """Entries of the parents only; the nearest has each key (03 §14)."""
+    found: dict[str, KvRow] = {}
+    parts = namespace.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        parent = ".".join(parts[:length])
+        if caller.may_see(parent):
+            for row in await entries(caller, services, parent):
+                found.setdefault(row.key, row)
+    return sorted(found.values(), key=lambda row: row.key)
+
+
+def parse_value(text: str) -> tuple[str, Any]:
+    """Kind and plain value of a text that is Ion, or JSON; a text that is neither is a string (03 §14)."""
+    try:
+        value = read_one(text)
+    except IonError:
+        return "STRING", text
+    match value:
+        case datetime():
+            return "DATETIME", to_json_data(value)
+        case date():
+            return "DATE", to_json_data(value)
+        case None:
+            return "STRING", None
+        case _:
+            plain = to_json_data(value)
+            return kind_of(plain), plain
 
 
 def shown_value(entry: KeyValue) -> Any:
@@ -156,5 +215,6 @@ def _check(caller: Caller, namespace: str, key: str) -> None:
         raise NotFoundError
     if not _KEY.fullmatch(key):
         raise InvalidKeyError(
-            f"The key `{key}` must start with a letter or digit, followed by letters, digits, `.`, `_` or `-`."
+            "Key must start with an alphanumeric character and hold only letters, digits, `.`, `_` and `-`;"
+            f" `{key}` does not"
         )

@@ -145,6 +145,51 @@ LOG = Resource(
     hides_kinds=True,
     dated=True,
 )
+TRIGGER = Resource(
+    name="TRIGGER",
+    columns={
+        "q": "q",
+        "namespace": "namespace",
+        "workerId": "worker_id",
+        "flowId": "flow_id",
+        "startDate": "next_date",
+        "endDate": "next_date",
+        "triggerId": "trigger_id",
+    },
+    sorts={
+        "flowId": "flow_id",
+        "namespace": "namespace",
+        "triggerId": "trigger_id",
+        "executionId": "execution_id",
+        "nextExecutionDate": "next_date",
+        "next_execution_date": "next_date",
+        "date": "date",
+    },
+)
+KEY_VALUE = Resource(
+    name="KV_METADATA",
+    columns={"q": "q", "namespace": "namespace", "updated": "updated"},
+    sorts={
+        "key": "key",
+        "namespace": "namespace",
+        "updated": "updated",
+        "expirationDate": "expires",
+    },
+)
+METRIC = Resource(
+    name="METRIC",
+    columns={},
+    sorts={
+        "namespace": "namespace",
+        "flowId": "flow_id",
+        "taskId": "task_id",
+        "executionId": "execution_id",
+        "taskrunId": "task_run_id",
+        "name": "name",
+        "timestamp": "at",
+        "value": "value",
+    },
+)
 _SPECIAL = frozenset({"scope", "timeRange"})
 
 
@@ -167,7 +212,7 @@ def to_query(
     filters.extend(visible(caller))
     return Query(
         filters=filters,
-        sort=[_sort(resource, sort) for sort in search.sort],
+        sort=[to_sort(resource, sort) for sort in search.sort],
         page=search.page.number,
         size=search.page.size,
     )
@@ -338,7 +383,8 @@ def _scope(condition: Condition, system_namespace: str) -> Iterable[Filter]:
     return (Filter("namespace", Op.EQUALS if keeps_system else Op.NOT_EQUALS, system_namespace),)
 
 
-def _sort(resource: Resource, sort: Sort) -> Sort:
+def to_sort(resource: Resource, sort: Sort) -> Sort:
+    """The order of the store. Raises `UnprocessableError` for a field that the resource does not sort by."""
     column = resource.sorts.get(sort.field)
     if column is None:
         _bad_sort(resource, sort.field)

@@ -10,8 +10,12 @@ from batuta.web.routes import (
     execution_view,
     flow,
     installation,
+    keyvalue,
     log,
+    metric,
+    namespace,
     plugin,
+    trigger,
 )
 
 
@@ -25,6 +29,10 @@ class Api:
                 *execution_bulk.ROUTES,
                 *execution_view.ROUTES,
                 *log.ROUTES,
+                *metric.ROUTES,
+                *keyvalue.ROUTES,
+                *namespace.ROUTES,
+                *trigger.ROUTES,
                 *installation.ROUTES,
             )
         )

@@ -9,6 +9,7 @@ from batuta.operations.account import InvalidAccountError
 from batuta.operations.errors import (
     BadRequestError,
     BulkError,
+    ExpiredError,
     IllegalArgumentError,
     IllegalStateError,
     InvalidEntityError,
@@ -29,6 +30,7 @@ from batuta.web.respond import json_response
 
 _STATUS: dict[type[OperationError], tuple[int, str]] = {
     NotFoundError: (404, "Not Found"),
+    ExpiredError: (410, "Resource has expired"),
     InvalidEntityError: (422, "Invalid entity"),
     IllegalArgumentError: (422, "Illegal argument"),
     UnprocessableError: (422, "Unprocessable Entity"),

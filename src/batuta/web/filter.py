@@ -47,6 +47,7 @@ EXECUTION_PARAMETERS = frozenset(
         "childFilter",
     }
 )
+TRIGGER_PARAMETERS = frozenset({"q", "namespace", "workerId", "flowId"})
 LOG_PARAMETERS = frozenset(
     {"q", "namespace", "flowId", "triggerId", "minLevel", "startDate", "endDate"}
 )

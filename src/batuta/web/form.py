@@ -47,8 +47,9 @@ async def read_inputs(ask: Ask) -> AsyncIterator[Given]:
             yield Given()
 
 
-async def read_upload(ask: Ask, part: str) -> tuple[str, bytes]:
-    """Name and content of the one file of a form, as imports send it."""
+@asynccontextmanager
+async def open_upload(ask: Ask, part: str) -> AsyncIterator[Upload]:
+    """The one file of a form; it can be read inside the context only."""
     if ask.media_type != "multipart/form-data":
         raise UnsupportedMediaError(f"Content Type [{ask.media_type}] not allowed")
     form = await _form(ask)
@@ -56,9 +57,15 @@ async def read_upload(ask: Ask, part: str) -> tuple[str, bytes]:
         file = form.get(part)
         if not isinstance(file, UploadFile):
             raise BadRequestError(f"Required Part [{part}] not specified")
-        return _file_name(file), await file.read()
+        yield _upload(part, file)
     finally:
         await form.close()
+
+
+async def read_upload(ask: Ask, part: str) -> tuple[str, bytes]:
+    """Name and content of the one file of a form, as imports send it."""
+    async with open_upload(ask, part) as file:
+        return file.file_name, b"".join([chunk async for chunk in file.open()])
 
 
 async def _form(ask: Ask) -> FormData:

@@ -51,6 +51,12 @@ def download(chunks: AsyncIterator[bytes], name: str, *, size: int) -> Response:
     return StreamingResponse(chunks, media_type=_BINARY, headers=headers)
 
 
+def streamed(chunks: AsyncIterator[bytes], name: str) -> Response:
+    """A download whose size is not known before."""
+    headers = {"content-disposition": _disposition(name)}
+    return StreamingResponse(chunks, media_type=_BINARY, headers=headers)
+
+
 def _disposition(name: str) -> str:
     """The name is reduced to characters that are safe inside a header."""
     safe = "".join(c if (c.isascii() and c.isalnum()) or c in "._- " else "_" for c in name)

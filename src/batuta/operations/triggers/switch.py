@@ -1,5 +1,8 @@
 """The switch of a trigger's row: on and off without an edit of the flow (04 §6.3, §14)."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from msgspec.structs import replace
 
 from batuta.expr.temporal import find_zone
@@ -32,6 +35,16 @@ async def set_disabled(
         changed = replace(changed, next_date=await _from_now(services, key, now) or row.next_date)
     await services.store.commit(Turn(triggers=[changed]))
     return changed
+
+
+async def set_many_disabled(
+    caller: Caller, services: Services, keys: Sequence[TriggerKey], *, disabled: bool
+) -> int:
+    """How many were named; those that do not exist are left out silently (03 §11)."""
+    for key in keys:
+        with suppress(NotFoundError):
+            await set_disabled(caller, services, key, disabled=disabled)
+    return len(keys)
 
 
 async def _from_now(services: Services, key: TriggerKey, now: Instant) -> Instant | None:
