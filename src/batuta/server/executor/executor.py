@@ -6,7 +6,7 @@ transaction. What a turn orders outside (jobs, kills) happens after its commit.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 
 import structlog
@@ -66,6 +66,7 @@ class Executor:
         self._wake = asyncio.Event()
         self._next_timer: Instant | None = None
         self._fired: set[tuple[ExecutionId, str]] = set()
+        self._taking_up = asyncio.Lock()
         self._turns = asyncio.Semaphore(TURNS_UNDER_WAY)
         self._busy: set[ExecutionId] = set()
         """Executions in turns that are not committed: nothing is built on what may not hold."""
@@ -114,18 +115,29 @@ class Executor:
 
     async def _take_up(self) -> None:
         """The feed is only a hint: what it did not tell is read (09 §8)."""
-        await self._read_inbox()
-        await self._refresh_timer()
-        gained = set(self._gained)
-        if gained:
-            self._local.extendleft(reversed(self._stranded))
-            self._stranded.clear()
-            self._wake.set()
-            jobs = await self._services.store.queues.jobs()
-            await self._work.recover(
-                [job for job in jobs if partition_of(job.execution_id) in gained]
-            )
-            self._gained -= gained
+        async with self._taking_up:
+            await self._read_inbox()
+            await self._refresh_timer()
+            gained = set(self._gained)
+            if gained:
+                await self._take_up_work(gained)
+                self._gained -= gained
+
+    async def _take_up_work(self, gained: Container[int]) -> None:
+        """Jobs of earlier owners, and results that came while the partitions were away."""
+        known = self._work.begun()  # before the rows are read: some of these may end meanwhile
+        self._local.extendleft(reversed(self._stranded))
+        self._stranded.clear()
+        self._wake.set()
+        jobs = await self._services.store.queues.jobs()
+        await self._work.recover(
+            [
+                job
+                for job in jobs
+                if partition_of(job.execution_id) in gained
+                and (job.task_run_id, job.attempt) not in known
+            ]
+        )
 
     async def _read_inbox(self) -> None:
         after = 0

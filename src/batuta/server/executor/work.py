@@ -86,6 +86,10 @@ class Work:
             self._begun.add(key)
             self.group.create_task(self._begin(row))
 
+    def begun(self) -> frozenset[tuple[TaskRunId, int]]:
+        """Jobs that this process has taken up and whose end is not committed."""
+        return frozenset(self._begun)
+
     def settled(self, jobs: Iterable[tuple[TaskRunId, int]]) -> None:
         """These are done, or are another server's now."""
         self._begun.difference_update(jobs)
@@ -99,6 +103,7 @@ class Work:
             run = live.execution.runs.get(row.task_run_id) if live is not None else None
             is_task = isinstance(read_note(row.payload), TaskNote)
             if is_task and run is not None and run.state is State.RUNNING:
+                self._begun.add((row.task_run_id, row.attempt))
                 self._settle(row, self.lost(row.execution_id, row.task_run_id, row.attempt))
             else:
                 self.dispatch(row)

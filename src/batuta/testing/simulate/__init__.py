@@ -1,25 +1,32 @@
-"""`python -m batuta.testing simulate [--seeds N] [--start SEED]`: the engine in seeded worlds (09 §9).
+"""`python -m batuta.testing simulate [--level 1|2] [--seeds N] [--start SEED]`: seeded worlds (09 §9).
 
-A seed that breaks an invariant is printed with its flow and the shortest list of events that shows it.
+Level 1 is the engine alone, level 2 whole servers. A seed that breaks an invariant is printed with its flow and the shortest list of events that shows it.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from time import perf_counter
-from typing import TextIO
+from typing import Any, TextIO
 
 from batuta.testing.simulate.check import BreachError
 from batuta.testing.simulate.show import events_text, flow_text
 from batuta.testing.simulate.shrink import shortest
 from batuta.testing.simulate.world import World
 
+SERVERS = 2
+"""The level at which whole servers run."""
 _SHOWN = 3
 """Failures that are printed in full."""
 
 
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
+    if options.level == SERVERS:
+        servers: Any = import_module("batuta.testing.simulate.level2")  # it needs all plugins
+        seeds = range(options.start, options.start + options.seeds)
+        return int(servers.simulate(seeds, sys.stdout))
     started = perf_counter()
     events = failures = 0
     for seed in range(options.start, options.start + options.seeds):
@@ -55,6 +62,7 @@ def report(world: World, breach: str, *, seed: int, out: TextIO, full: bool) -> 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m batuta.testing simulate", description=__doc__)
+    parser.add_argument("--level", type=int, choices=(1, SERVERS), default=1, help="what runs")
     parser.add_argument("--seeds", type=int, default=1_000, help="how many worlds")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     return parser

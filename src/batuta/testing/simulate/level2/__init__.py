@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TextIO
 
+from batuta.testing.simulate.level2.case import write_case
 from batuta.testing.simulate.level2.happening import Happening
 from batuta.testing.simulate.level2.world import World
 
@@ -15,7 +16,7 @@ _SHOWN = 3
 
 
 def simulate(seeds: Sequence[int], out: TextIO) -> int:
-    """Run the worlds of these seeds; how many broke an invariant."""
+    """Run the worlds of these seeds; 1 if any broke an invariant, else 0."""
     started = perf_counter()
     commits = failures = 0
     for seed in seeds:
@@ -28,22 +29,23 @@ def simulate(seeds: Sequence[int], out: TextIO) -> int:
     seconds = max(perf_counter() - started, 1e-9)
     rate = f"{commits} commits, {commits / seconds:,.0f} a second"
     out.write(f"{len(seeds)} seeds, {rate}; {failures} failed\n")
-    return failures
+    return 1 if failures else 0
 
 
 def report(world: World, breach: str, *, out: TextIO, full: bool) -> None:
-    out.write(f"seed {world.seed}: {breach}\n")
-    if full:
-        happenings = fewest(world.seed, world.happenings)
-        texts = [*world.sources, "\n".join(map(str, happenings))]
-        out.write("---\n".join(texts) + "\n\n")
+    if not full:
+        out.write(f"seed {world.seed}: {breach}\n")
+        return
+    happenings = fewest(world)
+    text = write_case(world.seed, breach, sources=world.sources, happenings=happenings)
+    out.write(f"{text}\n")
 
 
-def fewest(seed: int, happenings: Sequence[Happening]) -> list[Happening]:
+def fewest(world: World) -> list[Happening]:
     """Leave out what can be left out; the world must break, not in the same words."""
-    kept = list(happenings)
-    for happening in happenings:
+    kept = list(world.happenings)
+    for happening in world.happenings:
         tried = [each for each in kept if each is not happening]
-        if World(seed, tried).run() is not None:
+        if World(world.seed, tried, sources=world.sources).run() is not None:
             kept = tried
     return kept

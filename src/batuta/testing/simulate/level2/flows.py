@@ -129,7 +129,7 @@ class _Maker:
         return task
 
     def _log(self, _: int) -> Task:
-        message = self._dice.pick(("here", "{{ execution.id }}", "{{ randomPort() }}"))
+        message = self._dice.pick(("here", "{{ execution.id }}", "{{ randomPort() > 0 }}"))
         return {"type": f"{_CORE}.log.Log", "message": message}
 
     def _fail(self, _: int) -> Task:

@@ -46,6 +46,11 @@ class Happening(msgspec.Struct, frozen=True):
     kind: str
     number: int
 
+    @classmethod
+    def of_line(cls, line: str) -> "Happening":
+        at, kind, number = line.split()
+        return cls(float(at), kind, int(number))
+
     @override
     def __str__(self) -> str:
         return f"{self.at:8.3f} {self.kind} {self.number}"

@@ -64,6 +64,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.Handle:
         return self.call_soon(callback, *args, context=context)
 
+    @override
+    def __del__(self) -> None:
+        """Nothing is open that could be left open."""
+
     def _process_events(self, event_list: list[Any]) -> None:
         """There are no sockets."""
 

@@ -12,6 +12,7 @@ from batuta.sdk.registry import Registry
 from batuta.storage.memory import MemoryStorage
 from batuta.store.errors import StoreError
 from batuta.store.memory.tables import Tables
+from batuta.store.rows import Committed
 from batuta.testing.clock import SeededIds
 from batuta.testing.simulate.dice import Dice
 from batuta.testing.simulate.level2.flows import random_flows
@@ -48,12 +49,19 @@ class SteppedClock:
 
 
 class World:
-    """Everything in it follows from the seed, and from the happenings if other ones are given."""
+    """Everything in it follows from the seed, and from the happenings and flows if other ones are given."""
 
-    def __init__(self, seed: int, happenings: Sequence[Happening] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        happenings: Sequence[Happening] | None = None,
+        *,
+        sources: Sequence[str] | None = None,
+    ) -> None:
         dice = Dice(seed)
         self.seed = seed
-        self.sources = random_flows(dice)
+        made = random_flows(dice)
+        self.sources = made if sources is None else tuple(sources)
         planned = random_happenings(dice)
         self.happenings = planned if happenings is None else tuple(happenings)
         self._delays = Dice(seed + 1)
@@ -82,6 +90,11 @@ class World:
     @property
     def commits(self) -> int:
         return self._watch.commits
+
+    def listen(self, listener: Callable[[Committed], None]) -> None:
+        """To all commits."""
+        for server in (self._server, self._rival):
+            server.store.changes(listener)
 
     def run(self) -> str | None:
         """Run the world to its end; what went wrong, or None."""
