@@ -200,8 +200,6 @@ def truth(value: Value) -> bool | None:
 
 def logical(value: Value, operator: str) -> bool:
     """Operand of `and` and `or`."""
-    if value is True or value is False:
-        return bool(value)
     result = truth(value)
     if result is None:
         raise EvaluationError(f"null value given to {operator} and strict variables is set to true")
@@ -210,8 +208,6 @@ def logical(value: Value, operator: str) -> bool:
 
 def ternary_condition(value: Value) -> bool:
     """A null condition is false here."""
-    if value is True or value is False:
-        return bool(value)
     return bool(truth(value))
 
 
@@ -228,8 +224,6 @@ def negated(value: Value) -> bool:
 
 
 def if_condition(value: Value) -> bool:
-    if value is True or value is False:
-        return bool(value)
     if value is None:
         raise EvaluationError(
             "null value given to if statement and strict variables is set to true"

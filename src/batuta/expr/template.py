@@ -46,7 +46,8 @@ class Template:
         try:
             tree = parse(self._source)
             self._piece = _compile_piece(tree)
-            self._run = _no_statements if self._piece is not None else _compile_text(tree)
+            if self._piece is None:
+                self._run = _compile_text(tree)
         except ExpressionError as problem:
             problem.locate(text)
             raise
@@ -136,10 +137,6 @@ class Template:
 def strip_raw(text: str) -> str:
     """Without the tags of raw blocks."""
     return _RAW.sub(lambda match: match[1], text)
-
-
-def _no_statements(_context: Context, _meter: Meter | None) -> str:
-    return ""
 
 
 def _compile_piece(tree: Tree) -> Callable[[Any], str] | None:

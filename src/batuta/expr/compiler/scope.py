@@ -5,13 +5,17 @@ from typing import Any
 
 from batuta.expr.compiler.state import Expression
 from batuta.expr.syntax.nodes import Tree
-from batuta.expr.values import Value
 
 Writers = dict[type, Callable[[Any], str]]
 
 
 class Scope:
-    """`writers` turn printed values into text: JSON for collections, or Java text in macros and filter bodies."""
+    """`writers` turn printed values into text: JSON for collections, or Java text in macros and filter bodies.
+
+    `filter_body` is set for the chain of a filter tag only.
+    """
+
+    filter_body: Expression
 
     __slots__ = ("_all_local", "_assigned", "filter_body", "metered", "tree", "typed", "writers")
 
@@ -23,7 +27,6 @@ class Scope:
         self._assigned = tree.assigned
         # A list that is changed in place may hide any variable (state.change_list).
         self._all_local = tree.changes_lists
-        self.filter_body: Expression = _no_body
 
     def is_local(self, name: str) -> bool:
         """True if the template itself may give the name a value."""
@@ -37,7 +40,3 @@ class Scope:
         scope = Scope(self.tree, self.writers)
         scope.filter_body = body
         return scope
-
-
-def _no_body(_: object) -> Value:
-    return None

@@ -110,7 +110,7 @@ def _output(run: list[Node], scope: Scope) -> list[Statement]:
     return [_writing(compile_piece(run, scope))]
 
 
-def compile_piece(run: Sequence[Node], scope: Scope) -> Piece:
+def compile_piece(run: Sequence[Any], scope: Scope) -> Piece:
     """The text of neighbouring texts and prints."""
     template = ""
     prints: list[Piece] = []
@@ -118,7 +118,7 @@ def compile_piece(run: Sequence[Node], scope: Scope) -> Piece:
         if isinstance(node, nodes.Print):
             template += "%s"
             prints.append(compile_printed(node.expression, scope))
-        elif isinstance(node, nodes.Text):
+        else:
             template += node.text.replace("%", "%%")
     if not prints:
         text = template.replace("%%", "%")

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from base64 import b64decode, b64encode
-from binascii import Error as BinasciiError
 from collections.abc import Callable
 from urllib.parse import quote_plus, unquote_to_bytes
 
@@ -45,10 +44,7 @@ def decode_base64(text: str) -> bytes:
     bare = text.rstrip("=")
     if len(bare) % 4 == 1 or (len(bare) != len(text) and len(text) % 4):
         raise ValueError("Input byte array has incorrect ending")
-    try:
-        return b64decode(bare + "=" * (-len(bare) % 4))
-    except BinasciiError as problem:
-        raise ValueError(str(problem)) from None
+    return b64decode(bare + "=" * (-len(bare) % 4))
 
 
 def utf8(text: str) -> bytes:

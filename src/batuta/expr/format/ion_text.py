@@ -121,8 +121,7 @@ class _Reader:
 
     def _skip(self) -> None:
         match = _BLANKS.match(self.text, self.pos)
-        if match is not None:
-            self.pos = match.end()
+        self.pos = self.pos if match is None else match.end()
 
     def _open(self) -> None:
         self.pos += 1

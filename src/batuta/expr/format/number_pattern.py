@@ -226,7 +226,6 @@ def _significant(value: Decimal, count: int) -> tuple[str, int]:
     """Digits without trailing zeros, and how many of them are before the point."""
     if value == 0:
         return "", 0
-    if count > 0:
-        value = Context(prec=count, rounding=ROUND_HALF_EVEN).plus(value)
+    value = Context(prec=count, rounding=ROUND_HALF_EVEN).plus(value)
     digits = "".join(map(str, value.as_tuple().digits)).rstrip("0")
     return digits, value.adjusted() + 1

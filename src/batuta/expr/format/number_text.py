@@ -63,12 +63,16 @@ def plain_decimal(value: Decimal) -> str:
     return format(value, "f")
 
 
+_FLOAT_DIGITS = 9
+"""So many tell every 32-bit float from the others."""
+
+
 def _shortest_float(value: float) -> str:
-    for precision in range(1, 10):
+    for precision in range(1, _FLOAT_DIGITS):
         text = f"{value:.{precision}g}"
         if round_to_float(float(text)) == value:
             return text
-    return repr(value)
+    return f"{value:.{_FLOAT_DIGITS}g}"
 
 
 def _scientific(text: str) -> str:

@@ -128,9 +128,9 @@ class _CollectionWriter:
 _SCALARS: dict[type, Writer] = {
     str: str,
     bool: _boolean_text,
-    int: int.__repr__,
-    Long: int.__repr__,
-    BigInteger: int.__repr__,
+    int: str,
+    Long: str,
+    BigInteger: str,
     float: double_text,
     Float: float_text,
     Char: str.__str__,

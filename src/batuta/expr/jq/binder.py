@@ -55,22 +55,19 @@ class Binder(ABC):
         body: Callable[[Scope], Iterator[Any]],
     ) -> Iterator[Any]:
         """Of alternatives (`?//`) the first that does not fail."""
-        for number_, pattern in enumerate(patterns):
-            base = (
-                scope.with_variables(dict.fromkeys(_names(patterns)))
-                if len(patterns) > 1
-                else scope
-            )
+        *others, last = patterns
+        base = scope.with_variables(dict.fromkeys(_names(patterns))) if others else scope
+        for pattern in others:
             try:
                 for inner in self.matches(pattern, base, source):
                     yield from body(inner)
             except JqLimitError:
                 raise
             except JqError:
-                if number_ == len(patterns) - 1:
-                    raise
-            else:
-                return
+                continue
+            return
+        for inner in self.matches(last, base, source):
+            yield from body(inner)
 
     def matches(self, pattern: Node, scope: Scope, source: Value) -> Iterator[Scope]:
         """Scopes with the variables of a pattern."""

@@ -15,8 +15,10 @@ def _math(name: str, code: Callable[[float], float]) -> None:
         operand = need(value, "number", "number required")
         try:
             return number(code(operand))
-        except (ValueError, OverflowError):
+        except ValueError:
             return math.nan
+        except OverflowError:
+            return math.copysign(math.inf, operand) if name == "sinh" else math.inf
 
 
 def _log(code: Callable[[float], float]) -> Callable[[float], float]:
@@ -60,14 +62,11 @@ for _name, _code in _FUNCTIONS.items():
 
 @plain("pow", 2)
 def _pow(_: Value, base: Value, exponent: Value) -> Value:
+    power = float(need(exponent, "number", "number required"))
     try:
-        result = float(need(base, "number", "number required")) ** float(
-            need(exponent, "number", "number required")
-        )
-    except OverflowError:
-        return math.inf
-    except ZeroDivisionError:
-        return math.inf
+        result = float(need(base, "number", "number required")) ** power
+    except (OverflowError, ZeroDivisionError):
+        return -math.inf if base < 0 and power % 2 else math.inf
     return math.nan if isinstance(result, complex) else number(result)
 
 

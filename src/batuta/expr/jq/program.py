@@ -28,8 +28,6 @@ def run_jq(program: str, value: Value, *, now: float = 0.0) -> list[Value]:
             results.append(result)
             if len(results) > _MAX_RESULTS:
                 raise JqLimitError("the program gives too many results")
-    except BreakError:
-        raise JqError("break") from None
     except RecursionError:
         raise JqLimitError("the program calls itself too deeply") from None
     return results
@@ -134,6 +132,9 @@ class Evaluator(ValueEvaluator):
             if stop.label != number_:
                 raise
 
+    def _leave_path(self, node: Node, scope: Scope, at: Step) -> Steps:
+        return self._leave(node, scope, at[1])
+
     def _call_path(self, node: Node, scope: Scope, at: Step) -> Steps:
         _, name, arguments = node
         function = scope.functions.get((name, len(arguments)))
@@ -194,6 +195,7 @@ class Evaluator(ValueEvaluator):
         "as": _bind_path,
         "reduce": _reduce_path,
         "label": _label_path,
+        "break": _leave_path,
         "call": _call_path,
     }
 

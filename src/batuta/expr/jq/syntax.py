@@ -119,10 +119,6 @@ class _Operators(ABC):
             self.expect("|")
             return ("label", name, self.pipe())
         left = self.comma()
-        if self.take("as"):
-            patterns = self.patterns()
-            self.expect("|")
-            return ("as", left, patterns, self.pipe())
         return ("pipe", left, self.pipe()) if self.take("|") else left
 
     def definition(self) -> Node:
@@ -319,8 +315,6 @@ class _Parser(_Operators):
 
     @override
     def text(self, parts: Any, form: str | None) -> Node:
-        if isinstance(parts, str):
-            raise JqError("syntax error: a text is missing")
         if len(parts) == 1:
             return ("literal", parts[0])
         nodes: list[Node] = []

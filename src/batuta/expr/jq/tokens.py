@@ -58,9 +58,9 @@ def _text(text: str, position: int) -> tuple[list[Any], int]:
     parts: list[Any] = [""]
     while True:
         match = _PART.match(text, position)
-        if match is not None:
-            parts[-1] += match[0]
-            position = match.end()
+        literal = "" if match is None else match[0]
+        parts[-1] += literal
+        position += len(literal)
         if text.startswith('"', position):
             return parts, position + 1
         escape = text[position + 1 : position + 2]

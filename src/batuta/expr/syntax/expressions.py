@@ -314,8 +314,6 @@ class ExpressionParser:
         return kind is PUNCTUATION and value == symbol
 
     def _next_is_equals(self) -> bool:
-        if self.tokens[self.index][0] is EOF:
-            return False
         kind, value, _ = self.tokens[self.index + 1]
         return kind is PUNCTUATION and value == "="
 
