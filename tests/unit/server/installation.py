@@ -51,7 +51,8 @@ class Installation:
 
     def run(self) -> None:
         options = RoleOptions(owner="one", tmp_dir=self.folder / "t", cache_dir=self.folder / "c")
-        self._roles = asyncio.create_task(make_roles(self.services, options).run())
+        self.roles = make_roles(self.services, options)
+        self._roles = asyncio.create_task(self.roles.run())
 
     async def crash(self) -> None:
         """Everything in memory is gone; rows stay."""

@@ -368,3 +368,21 @@ async def test_a_kill_reaches_children_that_nobody_waits_for(tmp_path: Path) -> 
         await control.kill(SYSTEM, one.services, execution_id)
         assert (await one.ended(child.id)).row.execution.state is State.KILLED
         assert (await one.ended(execution_id)).row.execution.state is State.KILLED
+
+
+async def test_committed_lines_leave_the_backlog(tmp_path: Path) -> None:
+    async with running(tmp_path) as one:
+        key = await one.save(f"""
+            id: f
+            namespace: acme
+            tasks:
+              - id: chat
+                type: io.kestra.plugin.scripts.shell.Script
+                taskRunner: {{type: io.kestra.plugin.core.runner.Process}}
+                script: seq 1 3000
+              - {{id: after, type: {RETURN}, format: x}}
+            """)
+        execution_id = await one.start(key)
+        await one.ended(execution_id)
+        assert len(await one.logs(execution_id)) == 1000
+        assert one.roles.executor._work.backlog.lines == 0

@@ -11,6 +11,10 @@ class Backlog:
         self._has_room = asyncio.Event()
         self._has_room.set()
 
+    @property
+    def lines(self) -> int:
+        return self._lines
+
     def add(self, lines: int) -> None:
         self._lines += lines
         if self._lines > MOST_LINES:

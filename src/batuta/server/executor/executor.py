@@ -263,8 +263,10 @@ class Executor:
         dropped = self._stranded.popleft() if len(self._stranded) > MAX_STRANDED else None
         if local.event is None:  # found out from what may be old
             dropped = self._stranded.pop()
-        if dropped is not None and dropped.job is not None:
-            self._work.settled([dropped.job])
+        if dropped is not None:
+            self._work.backlog.remove(len(dropped.logs))
+            if dropped.job is not None:
+                self._work.settled([dropped.job])
 
     async def _take_timers(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         now = self._services.clock.now()
@@ -298,6 +300,7 @@ class Executor:
         else:
             self._known.difference_update(row.id for row in draft.rows_taken)
             self._work.settled(draft.jobs_done)
+            self._work.backlog.remove(sum(len(local.logs) for local in draft.locals))
             for run_id in draft.kills:
                 self._work.kill(run_id)
             for live in draft.ended:
