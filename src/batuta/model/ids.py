@@ -15,6 +15,7 @@ TaskRunId = NewType("TaskRunId", str)
 TaskId = NewType("TaskId", str)
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 _LENGTH = 22
 PARTITIONS = 64
 """Executions are spread over this many partitions; one executor owns a partition at a time (09 §1)."""
@@ -35,11 +36,11 @@ class FlowKey(msgspec.Struct, frozen=True, order=True):
 def friendly_id(entropy: bytes) -> str:
     """Base-62 text of 22 characters for 16 bytes of entropy (01 §9.1)."""
     number = int.from_bytes(entropy[:16], "big")
-    digits = []
-    for _ in range(_LENGTH):
-        number, rest = divmod(number, 62)
-        digits.append(_DIGITS[rest])
-    return "".join(reversed(digits))
+    pairs = []
+    for _ in range(_LENGTH // 2):
+        number, rest = divmod(number, len(_PAIRS))
+        pairs.append(_PAIRS[rest])
+    return "".join(reversed(pairs))
 
 
 def timed_id(at: int, entropy: bytes) -> str:
