@@ -107,6 +107,7 @@ async def app(services: Services, keeper: AccountKeeper) -> Application:
         Front(store=services.store, clock=services.clock, settings=services.settings, keeper=keeper)
     )
     opened.open(Api(services))
+    opened.take_up_work()
     return opened
 
 

@@ -232,3 +232,32 @@ async def test_a_store_that_is_gone_is_told_as_such(
     health = await client.get("/health")
     assert health.status_code == 503
     assert health.json()["details"] == {"store": {"status": "DOWN"}}
+
+
+async def test_a_server_is_alive_before_it_is_ready(
+    services: Services, keeper: AccountKeeper
+) -> None:
+    front = Front(
+        store=services.store, clock=services.clock, settings=services.settings, keeper=keeper
+    )
+    app = Application(front)
+
+    async def states(client: httpx2.AsyncClient) -> tuple[int, int, dict[str, str]]:
+        alive = await client.get("/health/liveness")
+        ready = await client.get("/health/readiness")
+        details = ready.json()["details"]
+        return (
+            alive.status_code,
+            ready.status_code,
+            {name: part["status"] for name, part in details.items()},
+        )
+
+    async with client_of(app) as client:
+        parts = {"store": "UP", "api": "DOWN", "roles": "DOWN"}
+        assert await states(client) == (200, 503, parts)
+        app.open(Api(services))
+        assert await states(client) == (200, 503, {**parts, "api": "UP"})
+        app.take_up_work()
+        assert await states(client) == (200, 200, {**parts, "api": "UP", "roles": "UP"})
+        app.close()
+        assert await states(client) == (200, 503, {**parts, "api": "UP"})

@@ -133,8 +133,12 @@ async def _work(installation: Installation, app: Application) -> None:
     from batuta.web.api import Api
 
     app.open(Api(services))
-    get_logger().info("server.ready")
-    await installation.make_roles(services).run()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(installation.make_roles(services).run())
+        # The roles have begun once they have had their first turn.
+        await asyncio.sleep(0)
+        app.take_up_work()
+        get_logger().info("server.ready")
 
 
 async def _guard(launch: Launch, installation: Installation) -> _Guard:

@@ -15,10 +15,6 @@ INSTALLATION_KEY = "instance.uuid"
 class Health(msgspec.Struct, frozen=True):
     parts: Mapping[str, bool]
 
-    @property
-    def is_up(self) -> bool:
-        return all(self.parts.values())
-
 
 async def check(store: Store) -> Health:
     try:

@@ -34,6 +34,7 @@ class Application:
     def __init__(self, front: Front) -> None:
         self._front = front
         self._api: asyncio.Future[Api] = asyncio.get_running_loop().create_future()
+        self._does_work = False
         self._cors = Cors(front.settings.cors_origins)
         self._authenticator = Authenticator(
             front.keeper, open_urls=front.settings.open_urls, clock=front.clock
@@ -43,8 +44,13 @@ class Application:
         """From now on the API answers."""
         self._api.set_result(api)
 
+    def take_up_work(self) -> None:
+        """The roles run: from now on the server is ready."""
+        self._does_work = True
+
     def close(self) -> None:
-        """The server stops: live views end."""
+        """The server stops: it is ready no more, live views end."""
+        self._does_work = False
         if self._api.done():
             self._api.result().services.feed.close()
 
@@ -103,7 +109,8 @@ class Application:
         return await match.handler(ask)
 
     async def _outside(self, request: Request, path: str) -> Response:
-        response = await self._front.answer(path)
+        running = {"api": self._api.done(), "roles": self._does_work}
+        response = await self._front.answer(path, running=running)
         if response is None:
             return not_found(request)
         return response if _method(request) == "GET" else wrong_method(request, _READING)

@@ -1,5 +1,6 @@
 """What answers before anything else is loaded: health, sign-in, and the address of the rest."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 
 import msgspec
@@ -12,6 +13,8 @@ from batuta.operations.system import Clock
 from batuta.store.contract import Store
 from batuta.web.respond import json_response
 
+_WORDS = {True: "UP", False: "DOWN"}
+
 
 class Front(msgspec.Struct, frozen=True, kw_only=True):
     """Needs nothing of flows, expressions or plugins, whose import takes most of the start of a server."""
@@ -21,15 +24,20 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     keeper: AccountKeeper
 
-    async def answer(self, path: str) -> Response | None:
-        """The answer to a path outside the API, or None for one that is unknown."""
+    async def answer(self, path: str, *, running: Mapping[str, bool]) -> Response | None:
+        """The answer to a path outside the API, or None for one that is unknown.
+
+        `running`: which other parts of the server work by now; without all of them it is alive and not ready.
+        """
         match path:
             case "/":
                 return self._index()
             case "/ping":
                 return PlainTextResponse("pong")
-            case "/health" | "/health/liveness" | "/health/readiness":
-                return await self._health()
+            case "/health" | "/health/liveness":
+                return await self._health({})
+            case "/health/readiness":
+                return await self._health(running)
             case _:
                 return None
 
@@ -44,10 +52,14 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
             }
         )
 
-    async def _health(self) -> Response:
+    async def _health(self, running: Mapping[str, bool]) -> Response:
         report = await health.check(self.store)
-        parts = {name: {"status": "UP" if up else "DOWN"} for name, up in report.parts.items()}
+        parts = {**report.parts, **running}
+        is_up = all(parts.values())
         return json_response(
-            {"status": "UP" if report.is_up else "DOWN", "details": parts},
-            status=200 if report.is_up else 503,
+            {
+                "status": _WORDS[is_up],
+                "details": {name: {"status": _WORDS[up]} for name, up in parts.items()},
+            },
+            status=200 if is_up else 503,
         )

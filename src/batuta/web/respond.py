@@ -1,13 +1,16 @@
 """Answers as bytes."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from batuta.model import codec
-from batuta.operations.plugins.documents import Document
+
+if TYPE_CHECKING:
+    # A server answers before the types are loaded that this tells of.
+    from batuta.operations.plugins.documents import Document
 
 _BINARY = "application/octet-stream"
 
@@ -26,7 +29,7 @@ def page(results: list[Any], total: int) -> Response:
     return json_response({"results": results, "total": total})
 
 
-def document(request: Request, found: Document) -> Response:
+def document(request: Request, found: "Document") -> Response:
     """A document that browsers keep for an hour, and then ask whether it changed (03 §3.9)."""
     tag = f'"{found.tag}"'
     headers = {"etag": tag, "cache-control": "public, max-age=3600", "vary": "Accept-Encoding"}
