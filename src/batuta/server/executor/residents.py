@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
+from batuta.engine.events import ChildEnded
 from batuta.engine.plan import Plan
 from batuta.model.ids import ExecutionId, FlowKey
 from batuta.model.state import History, State
@@ -12,7 +13,7 @@ from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live, names_states
 from batuta.server.executor.secrets import Cipher
-from batuta.store.rows import ExecutionRow, LogRow
+from batuta.store.rows import ExecutionRow, LogRow, Mail, SlotRelease
 
 MAX_RESIDENTS = 4_000
 """Beyond it the one untouched longest is forgotten; it comes back from its rows."""
@@ -62,8 +63,10 @@ class Residents:
             return draft
         now = self._services.clock.now()
         execution = row.execution
-        ended = replace(execution, histories=(*execution.histories, History(State.FAILED, now)))
+        histories = (*execution.histories, History(State.FAILED, now))
+        ended = replace(execution, histories=histories, holds_slot=False)
         draft.executions.append(ended)
+        await self._let_go(row, draft)
         draft.logs.append(
             LogRow(
                 at=now,
@@ -74,6 +77,28 @@ class Residents:
             )
         )
         return draft
+
+    async def _let_go(self, row: ExecutionRow, draft: Draft) -> None:
+        """Nobody waits for it, in vain, any more."""
+        execution, link = row.execution, row.link
+        now = self._services.clock.now()
+        if execution.holds_slot:
+            latest = await self._services.plans.latest(execution.flow)
+            limits = latest.plan.concurrency if latest is not None else None
+            limit = limits.limit if limits is not None else None
+            release = SlotRelease(
+                flow=execution.flow, execution_id=execution.id, limit=limit, at=now
+            )
+            draft.slots.append(release)
+        if link is not None and link.wait:
+            told = ChildEnded(
+                at=now,
+                task_run_id=link.task_run_id,
+                execution_id=execution.id,
+                state=State.FAILED,
+                index=link.index,
+            )
+            draft.inbox.append(Mail(link.execution_id, told))
 
     def peek(self, execution_id: ExecutionId) -> Live | None:
         return self._lives.get(execution_id)

@@ -22,7 +22,7 @@ def random_flows(dice: Dice) -> tuple[str, ...]:
 
 def without_triggers(source: str) -> str:
     """The flow at the end of the world: nothing starts it any more."""
-    return source.partition("\ntriggers:\n")[0] + "\n"
+    return source.partition("\ntriggers:\n")[0].rstrip("\n") + "\n"
 
 
 class _Maker:

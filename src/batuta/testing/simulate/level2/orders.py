@@ -78,7 +78,8 @@ class Orders:
     async def calm(self) -> None:
         """Nothing starts by itself any more."""
         for source in self._sources:
-            await flows.upsert(USER, self._services, without_triggers(source))
+            if (bare := without_triggers(source)) != source:
+                await flows.upsert(USER, self._services, bare)
 
     async def help(self, rows: Sequence[ExecutionRow]) -> None:
         """Let go on what waits for a person."""

@@ -1,0 +1,61 @@
+"""A fault of ours ends one execution, and nothing waits for it for ever."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from batuta.engine.events import AnyEvent, TaskFinished
+from batuta.model.state import State
+from batuta.server.executor.draft import Draft
+from batuta.server.executor.live import Live
+from batuta.server.executor.move import Mover
+from tests.unit.server.installation import Installation
+
+CHILD = """
+id: child
+namespace: faults
+concurrency:
+  limit: 1
+tasks:
+  - id: work
+    type: io.kestra.plugin.core.flow.Sleep
+    duration: PT0.01S
+"""
+PARENT = """
+id: parent
+namespace: faults
+tasks:
+  - id: call
+    type: io.kestra.plugin.core.flow.Subflow
+    namespace: faults
+    flowId: child
+    wait: true
+    transmitFailed: true
+"""
+
+
+def test_a_fault_gives_the_slot_back_and_tells_the_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = Mover.move
+
+    async def broken(self: Mover, live: Live, events: Iterable[AnyEvent], draft: Draft) -> None:
+        events = list(events)
+        if live.execution.holds_slot and any(isinstance(each, TaskFinished) for each in events):
+            raise ZeroDivisionError
+        await move(self, live, events, draft)
+
+    async def work() -> None:
+        installation = Installation(tmp_path)
+        child = await installation.save(CHILD)
+        parent = await installation.save(PARENT)
+        installation.run()
+        done = await installation.ended(await installation.start(parent))
+        assert done.row.execution.state is State.FAILED
+        assert await installation.store.queues.slots(child) == 0
+        await installation.crash()
+
+    monkeypatch.setattr(Mover, "move", broken)
+    asyncio.run(work())
