@@ -42,13 +42,14 @@ EXPECTED = {
     "fetch_dockerhub_pulls": Expected(messages={"log_pulls": "Docker pulls: 123456789"}),
     "gcp_setup_kv": Expected(states={"set_dataset": "SUCCESS"}),
     "getting_started_pipeline": Expected(states={"query": "SUCCESS"}),
-    # The text gives two statements to a task that takes one, which is refused here as it is everywhere.
+    # The text loads a gzip file as CSV into a table with two more columns than the file has: no server takes that.
     "postgres_taxi": Expected(
         state="FAILED",
         states={
             "extract": "SUCCESS",
             "create_final_table": "SUCCESS",
-            "create_staging_table": "FAILED",
+            "create_staging_table": "SUCCESS",
+            "load_data": "FAILED",
         },
     ),
 }

@@ -98,10 +98,12 @@ async def test_parameters_are_bound(ctx: FakeRunContext) -> None:
     assert output.row == {"n": 42, "t": ":a", "b": "it's"}
 
 
-async def test_query_takes_one_statement(ctx: FakeRunContext) -> None:
+async def test_query_gives_the_rows_of_its_last_statement(ctx: FakeRunContext) -> None:
     assert (await query(ctx, "select 1 as n; -- end", fetchType="FETCH")).size == 1
-    with pytest.raises(TaskError, match="only a single SQL statement"):
-        await query(ctx, "select 1; select 2")
+    output = await query(ctx, "select 1 as n; select 2 as n", fetchType="FETCH")
+    assert output.rows == [{"n": 2}]
+    with pytest.raises(TaskError, match=r"in statement 1: select \* from nowhere"):
+        await query(ctx, "select * from nowhere; select 2")
     with pytest.raises(TaskError, match="no statement"):
         await query(ctx, " -- nothing")
 
