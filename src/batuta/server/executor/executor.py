@@ -5,7 +5,6 @@ transaction. What a turn orders outside (jobs, kills) happens after its commit.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 
@@ -16,19 +15,15 @@ from batuta.model.ids import ExecutionId, partition_of
 from batuta.model.instant import SECOND, Instant
 from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
-from batuta.server.executor.local import Local
+from batuta.server.executor.local import Local, Waiting
 from batuta.server.executor.move import RENEW_TIMER, Mover
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.work import Work
 from batuta.server.listening import Ear
 from batuta.store.errors import GoneError, StoreError
-from batuta.store.rows import Committed, InboxRow, TimerRow
+from batuta.store.rows import Committed, InboxRow
 
-ROWS_AT_ONCE = 256
-"""Events taken into one turn."""
 TURNS_UNDER_WAY = 4
-MAX_STRANDED = 1_000
-"""Results of attempts whose executions are no longer ours that are kept."""
 LEASE = 30 * SECOND
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 1.0
@@ -59,18 +54,12 @@ class Executor:
         """Replaced, never changed: a turn is fenced with those that it began with."""
         self._gained: set[int] = set()
         """Partitions whose waiting rows have not been taken up yet."""
-        self._rows: deque[InboxRow] = deque()
-        self._known: set[int] = set()
-        self._local: deque[Local] = deque()
-        self._stranded: deque[Local] = deque()
+        self._waiting = Waiting(work.drop)
         self._wake = asyncio.Event()
         self._next_timer: Instant | None = None
         self._fired: set[tuple[ExecutionId, str]] = set()
         self._taking_up = asyncio.Lock()
         self._turns = asyncio.Semaphore(TURNS_UNDER_WAY)
-        self._busy: set[ExecutionId] = set()
-        """Executions in turns that are not committed: nothing is built on what may not hold."""
-        self._parked: dict[ExecutionId, list[InboxRow | Local]] = {}
         self._group: asyncio.TaskGroup | None = None
         work.deliver = self.deliver
 
@@ -92,7 +81,7 @@ class Executor:
     def deliver(self, local: Local) -> None:
         """Take in what a worker or the server itself found out. On the event loop only."""
         self._work.backlog.add(len(local.logs))
-        self._local.append(local)
+        self._waiting.deliver(local)
         self._wake.set()
 
     # -- taking over and keeping partitions ----------------------------------------------------------------
@@ -126,8 +115,7 @@ class Executor:
     async def _take_up_work(self, gained: Container[int]) -> None:
         """Jobs of earlier owners, and results that came while the partitions were away."""
         known = self._work.begun()  # before the rows are read: some of these may end meanwhile
-        self._local.extendleft(reversed(self._stranded))
-        self._stranded.clear()
+        self._waiting.bring_back()
         self._wake.set()
         jobs = await self._services.store.queues.jobs()
         await self._work.recover(
@@ -178,7 +166,7 @@ class Executor:
 
     async def _wait(self) -> None:
         """Until there is something to do, or a timer is due."""
-        if self._rows or self._local:
+        if self._waiting:
             await asyncio.sleep(0)
             return
         self._wake.clear()
@@ -194,20 +182,19 @@ class Executor:
     async def _turn(self) -> None:
         draft = Draft(self._epochs)
         events: dict[ExecutionId, list[AnyEvent]] = {}
-        self._take_rows(events, draft)
-        self._take_local(events, draft)
+        self._take(events, draft)
         try:
             await self._take_timers(events, draft)
             for execution_id, batch in events.items():
                 draft.merge(await self._move(execution_id, batch))
         except StoreError:
-            self._forget(events)
+            self._residents.drop(events.__contains__)
             self._fired.difference_update(draft.fired)
-            self._take_again(draft, draft.rows_taken)
+            self._waiting.take_again(draft.rows_taken, draft.locals)
             raise
         if draft.is_empty():
             return
-        self._busy.update(draft.touched)
+        self._waiting.busy.update(draft.touched)
         await self._turns.acquire()
         self._running().create_task(self._commit(draft))
 
@@ -228,45 +215,18 @@ class Executor:
             return await self._residents.failed(execution_id, str(error))
         return draft
 
-    def _take_rows(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
-        for _ in range(min(len(self._rows), ROWS_AT_ONCE)):
-            row = self._rows.popleft()
-            if row.partition not in draft.epochs:
-                self._known.discard(row.id)
-                continue
-            if row.execution_id in self._busy:
-                self._parked.setdefault(row.execution_id, []).append(row)
-                continue
+    def _take(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
+        draft.rows_taken = self._waiting.take_rows(draft.epochs)
+        for row in draft.rows_taken:
             events.setdefault(row.execution_id, []).append(row.event)
-            draft.rows_taken.append(row)
-
-    def _take_local(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
-        for _ in range(min(len(self._local), ROWS_AT_ONCE)):
-            local = self._local.popleft()
-            if partition_of(local.execution_id) not in draft.epochs:
-                self._strand(local)
-                continue
-            if local.execution_id in self._busy:
-                self._parked.setdefault(local.execution_id, []).append(local)
-                continue
-            draft.locals.append(local)
+        draft.locals = self._waiting.take_local(draft.epochs)
+        for local in draft.locals:
             if local.event is not None:
                 events.setdefault(local.execution_id, []).append(local.event)
             if local.job is not None:
                 draft.finish_job(*local.job)
             draft.logs.extend(local.logs)
             draft.metrics.extend(local.metrics)
-
-    def _strand(self, local: Local) -> None:
-        """Another server owns the execution, and counts the attempt as lost; unless we own it again before it looks."""
-        self._stranded.append(local)
-        dropped = self._stranded.popleft() if len(self._stranded) > MAX_STRANDED else None
-        if local.event is None:  # found out from what may be old
-            dropped = self._stranded.pop()
-        if dropped is not None:
-            self._work.backlog.remove(len(dropped.logs))
-            if dropped.job is not None:
-                self._work.settled([dropped.job])
 
     async def _take_timers(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         now = self._services.clock.now()
@@ -275,7 +235,7 @@ class Executor:
         self._next_timer = None
         for timer in await self._services.store.queues.timers(self._epochs, until=now):
             key = (timer.execution_id, timer.timer_id)
-            if key in self._fired or timer.execution_id in self._busy:
+            if key in self._fired or timer.execution_id in self._waiting.busy:
                 continue
             self._fired.add(key)
             draft.fired.append(key)
@@ -284,7 +244,7 @@ class Executor:
                 continue
             event = TimerFired(at=now, timer_id=timer.timer_id)
             events.setdefault(timer.execution_id, []).append(event)
-        if not self._busy and not draft.fired:
+        if not self._waiting.busy and not draft.fired:
             await self._refresh_timer()
 
     # -- commits -------------------------------------------------------------------------------------------
@@ -298,7 +258,7 @@ class Executor:
             failed = True
             await self._recover(draft, pause=not isinstance(error, GoneError))
         else:
-            self._known.difference_update(row.id for row in draft.rows_taken)
+            self._waiting.forget(draft.rows_taken)
             self._work.settled(draft.jobs_done)
             self._work.backlog.remove(sum(len(local.logs) for local in draft.locals))
             for run_id in draft.kills:
@@ -307,12 +267,13 @@ class Executor:
                 self._residents.release(live)
         finally:
             self._turns.release()
-            self._unpark(draft)
+            self._waiting.release(draft.touched)
             self._fired.difference_update(draft.fired)
-            if failed:
-                self._take_again(draft, ())
-            if not self._busy:
+            if failed:  # the rows were read again
+                self._waiting.take_again((), draft.locals)
+            if not self._waiting.busy:
                 self._residents.evict()
+            self._wake.set()
         await self._refresh_timer()
 
     async def _recover(self, draft: Draft, *, pause: bool) -> None:
@@ -320,32 +281,12 @@ class Executor:
 
         Whether the turn was written is not known for sure, nor does the feed tell of it then.
         """
-        self._forget(draft.touched)
+        self._residents.drop(draft.touched.__contains__)
         if pause:
             await asyncio.sleep(RETRY_SECONDS)
-        self._known.difference_update(row.id for row in draft.rows_taken)
+        self._waiting.forget(draft.rows_taken)
         self._gained |= {partition_of(id_) for id_ in draft.touched} & self._epochs.keys()
         await self._own()
-
-    def _forget(self, executions: Iterable[ExecutionId]) -> None:
-        for execution_id in executions:
-            self._residents.forget(execution_id)
-
-    def _take_again(self, draft: Draft, rows: Iterable[InboxRow]) -> None:
-        """The events of a turn that was not written, before all later ones."""
-        self._rows = deque(sorted((*self._rows, *rows), key=lambda row: row.id))
-        self._local.extendleft(reversed(draft.locals))
-        self._wake.set()
-
-    def _unpark(self, draft: Draft) -> None:
-        for execution_id in draft.touched:
-            self._busy.discard(execution_id)
-            for item in reversed(self._parked.pop(execution_id, ())):
-                if isinstance(item, InboxRow):
-                    self._rows.appendleft(item)
-                else:
-                    self._local.appendleft(item)
-        self._wake.set()
 
     async def _refresh_timer(self) -> None:
         try:
@@ -359,22 +300,20 @@ class Executor:
         """Called by the store on the event loop after each transaction of this process."""
         self._listeners.note(committed)
         self._residents.note_created(
-            [row for row in committed.created if partition_of(row.execution.id) in self._epochs]
+            [row for row in committed.created if self._owns(row.execution.id)]
         )
         self._enqueue(committed.inbox)
-        self._note_timers([timer.due for timer in committed.timers if self._owns(timer)])
+        self._note_timers(timer.due for timer in committed.timers if self._owns(timer.execution_id))
         for job in committed.jobs:
-            if partition_of(job.execution_id) in self._epochs:
+            if self._owns(job.execution_id):
                 self._work.dispatch(job)
         for execution_id in committed.deleted:
             self._residents.forget(execution_id)
 
     def _enqueue(self, rows: Iterable[InboxRow]) -> None:
-        for row in rows:
-            if row.partition in self._epochs and row.id not in self._known:
-                self._known.add(row.id)
-                self._rows.append(row)
-                self._wake.set()
+        self._waiting.enqueue(row for row in rows if row.partition in self._epochs)
+        if self._waiting:
+            self._wake.set()
 
     def _note_timers(self, dues: Iterable[Instant]) -> None:
         for due in dues:
@@ -382,14 +321,10 @@ class Executor:
                 self._next_timer = due
                 self._wake.set()
 
-    def _owns(self, timer: TimerRow) -> bool:
-        return partition_of(timer.execution_id) in self._epochs
+    def _owns(self, execution_id: ExecutionId) -> bool:
+        return partition_of(execution_id) in self._epochs
 
     def _running(self) -> asyncio.TaskGroup:
         if self._group is None:
             raise RuntimeError("the executor does not run")
         return self._group
-
-    def epochs(self) -> Mapping[int, int]:
-        """The partitions held now, with their epochs."""
-        return self._epochs

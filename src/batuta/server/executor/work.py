@@ -94,6 +94,12 @@ class Work:
         """These are done, or are another server's now."""
         self._begun.difference_update(jobs)
 
+    def drop(self, local: Local) -> None:
+        """Another server owns the execution, and counts the attempt as lost."""
+        self.backlog.remove(len(local.logs))
+        if local.job is not None:
+            self.settled([local.job])
+
     async def recover(self, rows: Sequence[JobRow]) -> None:
         """Take up the rows of an earlier owner."""
         for row in rows:

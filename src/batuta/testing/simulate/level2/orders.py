@@ -103,6 +103,7 @@ class Orders:
 
     async def _restart(self, row: ExecutionRow, _: int) -> None:
         if is_over(row.execution):
+            self._watch.edited.add(row.execution.id)
             await repeat.restart(USER, self._services, row.execution.id)
 
     async def _replay(self, row: ExecutionRow, _: int) -> None:

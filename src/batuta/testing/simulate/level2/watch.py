@@ -32,7 +32,7 @@ class Watch:
         self.forced: set[ExecutionId] = set()
         """Run or ended by an order that heeds no limit and no state."""
         self.edited: set[ExecutionId] = set()
-        """Task runs were marked by hand."""
+        """Restarted by hand."""
         self._executions: dict[ExecutionId, Execution] = {}
         self._runs: dict[TaskRunId, TaskRunRow] = {}
         self._jobs: set[tuple[TaskRunId, int]] = set()
