@@ -121,9 +121,9 @@ EDITED = {
     "restart as copy": (set(SITUATIONS) - {"paused", "failed"}, "SUCCESS", {}),
     "replay": (set(), "SUCCESS", {"paused": "PAUSED", "breakpoint": "BREAKPOINT"}),
     "replay task": (BEFORE, "SUCCESS", {"breakpoint": "BREAKPOINT"}),
-    "mark SUCCESS": (BEFORE | {"killing"}, "SUCCESS", {}),
-    "mark FAILED": (BEFORE | {"killing"}, "FAILED", {}),
-    "mark RUNNING": (BEFORE | {"killing"}, "SUCCESS", {"breakpoint": "BREAKPOINT", "exiting": "RUNNING"}),
+    "mark SUCCESS": (BEFORE | {"killing", "exiting"}, "SUCCESS", {}),
+    "mark FAILED": (BEFORE | {"killing", "exiting"}, "FAILED", {}),
+    "mark RUNNING": (BEFORE | {"killing", "exiting"}, "SUCCESS", {"breakpoint": "BREAKPOINT"}),
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from batuta.testing.simulate.shrink import breach_of, shortest
 from batuta.testing.simulate.world import World
 
 BLOCKS = 50
+MARK_BLOCKS = 10
 SEEDS_PER_BLOCK = 400
 
 REGRESSIONS = [
@@ -26,6 +27,12 @@ REGRESSIONS = [
 def test_worlds_keep_all_invariants(block: int) -> None:
     for seed in range(block * SEEDS_PER_BLOCK, (block + 1) * SEEDS_PER_BLOCK):
         assert run(World(seed)) is None, f"seed {seed}"
+
+
+@pytest.mark.parametrize("block", range(MARK_BLOCKS))
+def test_worlds_whose_task_runs_are_marked_while_they_are_live(block: int) -> None:
+    for seed in range(block * SEEDS_PER_BLOCK, (block + 1) * SEEDS_PER_BLOCK):
+        assert run(World(seed, marks=2)) is None, f"seed {seed}"
 
 
 @pytest.mark.parametrize("seed", REGRESSIONS)

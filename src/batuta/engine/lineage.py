@@ -76,12 +76,12 @@ class Lineage:
         """Whether the run stands in such a list, or below a run that does: of the flow, or of these scopes."""
         return any(
             self.is_side(one)
-            and not self._is_on_pause(one)
+            and not self.is_on_pause(one)
             and (scopes is None or one.parent_id is None or one.parent_id in scopes)
             for one in (run, *self.above(run))
         )
 
-    def _is_on_pause(self, run: TaskRun) -> bool:
+    def is_on_pause(self, run: TaskRun) -> bool:
         return run.parent_id is None and _place(self.plan, run.task_id)[0] == 0
 
     def diverge(self, run: TaskRun, target: TaskRun) -> tuple[TaskRun | None, TaskRun, TaskRun]:
@@ -97,7 +97,7 @@ class Lineage:
         """Whether `errors`, `finally` or `afterExecution` that follow on the target brought the run about."""
         scope, mine, theirs = self.diverge(run, target)
         node = self.plan if scope is None else self._node(scope)
-        if self._is_on_pause(mine):
+        if self.is_on_pause(mine):
             return False
         return _place(node, mine.task_id)[0] > _place(node, theirs.task_id)[0]
 

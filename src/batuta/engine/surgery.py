@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from batuta.engine.execution import Course, Execution, Progress, TaskRun
+from batuta.engine.execution import Attempt, Course, Execution, Progress, TaskRun
 from batuta.engine.lineage import Lineage
 from batuta.engine.plan import Dag, Each, Leaf, Pause, Plan, Subflow, WorkDir
 from batuta.engine.plan import Loop as LoopNode
 from batuta.engine.rollup import STOPPING, worse
+from batuta.engine.turn import closed
 from batuta.model.ids import ExecutionId, TaskRunId, derived_id
 from batuta.model.instant import Instant
 from batuta.model.label import Label, merge_labels
@@ -154,16 +155,18 @@ def mark(
 ) -> Edited:
     """Give a task run, and its last attempt, another state; its ancestors go on (01 §8.3).
 
-    Raises `SurgeryError` for a task run that does not exist, and while the execution is being killed.
+    Raises `SurgeryError` for a task run that does not exist, and while the execution is stopped, as by a kill.
     """
-    if execution.state is State.KILLING:
-        raise SurgeryError(f"Execution '{execution.id}' is being killed")
+    memory = execution.progress
+    if memory is not None and memory.course is not None and memory.course.ending is not None:
+        raise SurgeryError(f"Execution '{execution.id}' is about to end")
     lineage = Lineage(plan, rows)
     target = lineage.runs.get(task_run_id)
     if target is None:
         raise SurgeryError(f"Task run '{task_run_id}' does not exist")
     after = lineage.top(target).task_id in plan.after
-    if not state.is_terminal and (after or target.task_id not in plan.nodes):
+    live = after and not target.state.is_terminal
+    if live or (not state.is_terminal and (after or target.task_id not in plan.nodes)):
         raise SurgeryError(f"Task run '{task_run_id}' cannot be run again by itself")
     marked = _marked(plan, target, state=state, at=at)
     if after:
@@ -209,7 +212,9 @@ def _below(marked: TaskRun, run: TaskRun, at: Instant) -> TaskRun:
     """What still runs inside a task run that was declared to be over is over too."""
     if run.state.is_terminal or not marked.state.is_terminal:
         return run
-    return _replace(run, histories=(*run.histories, History(State.KILLED, at)), progress=None)
+    memory = Progress(given=run.progress.given) if run.progress is not None else None
+    histories = (*run.histories, History(State.KILLED, at))
+    return _replace(run, histories=histories, attempts=_given_up(run, at), progress=memory)
 
 
 def _going_on(run: TaskRun, at: Instant) -> TaskRun:
@@ -224,7 +229,15 @@ def _reopened(plan: Plan, run: TaskRun, at: Instant) -> TaskRun:
     state = State.RUNNING if _is_control(plan, run) else State.RESTARTED
     if run.state is state:
         return run
-    return _replace(run, histories=(*run.histories, History(state, at)))
+    attempts = run.attempts if state is State.RUNNING else _given_up(run, at)
+    return _replace(run, histories=(*run.histories, History(state, at)), attempts=attempts)
+
+
+def _given_up(run: TaskRun, at: Instant) -> tuple[Attempt, ...] | None:
+    """The attempts of a task run; one that still runs is over, its result will not count."""
+    if run.attempts and not run.attempts[-1].state.is_terminal:
+        return closed(run, State.KILLED, at)
+    return run.attempts
 
 
 def _is_control(plan: Plan, run: TaskRun) -> bool:
@@ -343,13 +356,14 @@ def _counted(lineage: Lineage, scope: TaskRun | None, memory: Progress) -> Progr
     worst = State.SUCCESS
     for child in ended:
         worst = worse(worst, child.state)
-    side, branch = lineage.list_of(scope, children)
+    listed, branch = lineage.list_of(scope, children)
+    beside = [one for one in children if lineage.is_side(one) and not lineage.is_on_pause(one)]
     memory = _replace(
         memory,
         branch=branch,
-        cursor=len(side) if side else len(main),
+        cursor=len(listed) if listed else len(main),
         live=sum(not child.state.is_terminal for child in children),
-        side=sum(not child.state.is_terminal for child in side),
+        side=sum(not child.state.is_terminal for child in beside),
         worst=worst,
     )
     fill = _FILL.get(type(lineage.plan.nodes.get(scope.task_id))) if scope is not None else None

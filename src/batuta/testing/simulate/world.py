@@ -22,13 +22,18 @@ from batuta.testing.simulate.happening import Happening, Operation
 from batuta.testing.simulate.outside import Outside
 
 _MOST_EVENTS = 4_000
+_MARKER = 10**9
+"""Marks have dice of their own, so that a seed is the same world without them."""
 
 
 class World:
     """Everything that happens follows from the seed. `happened` is what came to the engine, in order."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, marks: int = 0) -> None:
+        """`marks`: at most so many task runs get another state while the execution is live."""
         self.dice = Dice(seed)
+        self._marks = marks
+        self._marker = Dice(seed + _MARKER)
         self.plan: Plan = random_plan(self.dice)
         self.now = Instant(1_000 * SECOND)
         self.rows = Rows(self.plan, self._new_execution())
@@ -62,6 +67,8 @@ class World:
                 self.rows.reload()
             if self.dice.chance(self._unrest):
                 self._meddle()
+            if self._marks and not self.rows.ended and self._marker.chance(15):
+                self._mark()
             if not self._deliver() and not self._fire() and not self._help():
                 break
         else:
@@ -186,3 +193,19 @@ class World:
         first = rows.execution.state is State.CREATED
         self._take(e.Created(at=self.now) if first else e.Restarted(at=self.now))
         return True
+
+    def _mark(self) -> None:
+        """Give a task run of the live execution another state."""
+        if not self.rows.runs:
+            return
+        self._marks -= 1
+        operation = Operation(
+            kind="mark",
+            at=self.now,
+            task_run_id=self._marker.pick(sorted(self.rows.runs)),
+            state=self._marker.pick((State.SUCCESS, State.FAILED, State.RUNNING)),
+            new_id=self.rows.execution.id,
+        )
+        self.happened.append(operation)
+        if operation.apply(self.rows) is not None:
+            self._take(e.Restarted(at=self.now))
