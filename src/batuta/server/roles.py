@@ -13,6 +13,7 @@ from batuta.operations.services import Services
 from batuta.operations.settings import Settings
 from batuta.operations.start import environment_variables
 from batuta.server.answers import Answers
+from batuta.server.context.variables import Surroundings
 from batuta.server.executor.children import Children
 from batuta.server.executor.executor import Executor
 from batuta.server.executor.inline import InlineRunner
@@ -21,7 +22,6 @@ from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering
 from batuta.server.executor.reports import LocalGateway, Reports
 from batuta.server.executor.residents import Residents
-from batuta.server.executor.variables import Surroundings
 from batuta.server.executor.work import Pool, Work
 from batuta.server.listening import Ear
 from batuta.server.protocol import Setup, StorageAccess

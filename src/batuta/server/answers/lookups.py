@@ -11,7 +11,7 @@ from batuta.operations import keyvalues
 from batuta.operations.cipher import cipher_of
 from batuta.operations.secret import find_secret
 from batuta.server.answers.question import Answer, Question, namespace_file
-from batuta.server.executor.secrets import ENCRYPTED_TYPE
+from batuta.server.context.secrets import ENCRYPTED_TYPE
 from batuta.storage.layout import execution_of, parse_uri
 from batuta.store.query import Filter, Op, Query
 

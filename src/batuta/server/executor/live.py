@@ -10,9 +10,9 @@ from batuta.flow.inputs import secret_ids, visible_inputs
 from batuta.model import codec
 from batuta.model.ids import TaskId, TaskRunId
 from batuta.sdk.input import Input
-from batuta.server.executor.outputs import OutputTree
-from batuta.server.executor.secrets import Cipher, decrypt_inputs, reveal
-from batuta.server.executor.variables import execution_variables
+from batuta.server.context.outputs import OutputTree
+from batuta.server.context.secrets import Cipher, decrypt_inputs, reveal
+from batuta.server.context.variables import execution_variables
 from batuta.server.worker.log import Masks
 from batuta.store.rows import ParentLink
 

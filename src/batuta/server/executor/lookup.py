@@ -14,8 +14,8 @@ from batuta.expr.host import HttpRequest, Settings
 from batuta.expr.temporal import Instant as Moment
 from batuta.model.ids import TaskId
 from batuta.model.instant import Instant
+from batuta.server.context.outputs import OutputsView
 from batuta.server.executor.live import Live
-from batuta.server.executor.outputs import OutputsView
 
 
 class NeedsLookUpError(BaseException):

@@ -211,7 +211,8 @@ class Mover:
             )
         except NeedsLookUpError:
             run_id = run.id if run is not None else TaskRunId(live.execution.id)
-            attempt = -1 - live.next_deferred()
+            # Below zero, and never again: a job of an earlier process may still be there.
+            attempt = -self._services.clock.now() - live.next_deferred()
             add_job(draft, live, run_id, attempt=attempt, note=RenderNote(command=command))
             return None
 

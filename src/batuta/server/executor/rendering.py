@@ -9,9 +9,9 @@ from batuta.expr.host import Settings as ExprSettings
 from batuta.model import codec
 from batuta.model.ids import TaskId
 from batuta.operations.services import Services
+from batuta.server.context.variables import Surroundings, frame_variables
 from batuta.server.executor.live import Live
 from batuta.server.executor.lookup import GuardedOutputs, ImmediateHost, NeedsOutputsError
-from batuta.server.executor.variables import Surroundings, frame_variables
 from batuta.server.worker.render import JobRenderer
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from batuta.engine.plan import Plan
 from batuta.model.ids import ExecutionId, FlowKey
 from batuta.model.state import History, State
 from batuta.operations.services import Services
+from batuta.server.context.secrets import Cipher
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live, names_states
-from batuta.server.executor.secrets import Cipher
 from batuta.store.rows import ExecutionRow, LogRow, Mail, SlotRelease
 
 MAX_RESIDENTS = 4_000

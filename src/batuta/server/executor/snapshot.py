@@ -5,8 +5,8 @@ from typing import Any
 
 from batuta.engine.execution import TaskRun
 from batuta.model.ids import TaskId
+from batuta.server.context.outputs import OutputTree
 from batuta.server.executor.live import Live
-from batuta.server.executor.outputs import OutputTree
 from batuta.server.executor.rendering import Rendering
 
 MANY_VALUES = 1_000

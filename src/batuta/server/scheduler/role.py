@@ -4,7 +4,7 @@ import asyncio
 
 from batuta.expr.host import Settings as ExprSettings
 from batuta.operations.services import Services
-from batuta.server.executor.variables import Surroundings
+from batuta.server.context.variables import Surroundings
 from batuta.server.sources import flows_that_say
 from batuta.server.worker.workplace import Workplace
 from batuta.store.rows import Committed

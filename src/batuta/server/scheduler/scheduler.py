@@ -23,7 +23,7 @@ from batuta.operations.services import Services
 from batuta.plugins.core.trigger.schedule import Holds, Occurrence, RecoverMissedSchedules, Schedule
 from batuta.sdk.context import RunInfo
 from batuta.sdk.errors import PluginError
-from batuta.server.executor.variables import Surroundings
+from batuta.server.context.variables import Surroundings
 from batuta.server.listening.listeners import MEMORY_PREFIX, trigger_labels
 from batuta.server.lock import MISSED, released_row
 from batuta.server.protocol import Job

@@ -22,9 +22,7 @@ class MemoryStore:
     `on_waiting` is called for each write that waits.
     """
 
-    def __init__(
-        self, *, held: bool = False, on_waiting: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, *, held: bool = False, on_waiting: Callable[[], None] | None = None) -> None:
         self._listeners = Listeners()
         self._gate = gate = Gate(self._listeners, held=held, on_waiting=on_waiting)
         self._tables = tables = Tables()

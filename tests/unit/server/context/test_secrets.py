@@ -2,7 +2,7 @@
 
 import pytest
 
-from batuta.server.executor.secrets import ENCRYPTED_TYPE, decrypt_inputs, reveal
+from batuta.server.context.secrets import ENCRYPTED_TYPE, decrypt_inputs, reveal
 
 
 class Reverse:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batuta.server.executor.outputs import OutputsView, OutputTree
+from batuta.server.context.outputs import OutputsView, OutputTree
 
 
 def tree(**runs: dict[str, object]) -> OutputTree:

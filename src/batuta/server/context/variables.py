@@ -7,7 +7,7 @@ from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Plan
 from batuta.model.instant import to_iso
 from batuta.operations.start import nested_labels
-from batuta.server.executor.outputs import OutputTree
+from batuta.server.context.outputs import OutputTree
 
 
 class Surroundings:

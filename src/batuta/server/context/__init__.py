@@ -1,0 +1,1 @@
+"""What templates see of an execution: variables, outputs, and secrets that are opened for them only."""
