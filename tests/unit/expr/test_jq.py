@@ -77,6 +77,12 @@ def test_the_time_is_given() -> None:
     assert run_jq("now | todate", None, now=86_400.0) == ["1970-01-02T00:00:00Z"]
 
 
+def test_an_expression_that_runs_away_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batuta.expr.regex._SECONDS", 0.02)
+    with pytest.raises(JqError, match="too long"):
+        run_jq('try test("(a|aa)+\\\\1?$") catch 1', "a" * 40 + "!")
+
+
 EDGES: list[tuple[str, Any, list[Any] | None]] = [
     # patterns
     ("[1] as [$a] ?// $a | $zz", None, None),

@@ -216,6 +216,7 @@ def test_variables_are_rendered_when_they_are_read() -> None:
         == '["url","host","bad"]true3'
     )
     assert render("{{ vars.none ?? 'd' }}", context) == "d"
+    assert context.variables["vars"].raw["host"] == "{{ inputs.h }}"
 
 
 def test_a_circle_of_variables_is_named() -> None:

@@ -1,7 +1,7 @@
 """Text to dates and times: ISO forms, and patterns given as `existingFormat` (02 §7.1)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from batuta.expr.format import names
@@ -114,21 +114,25 @@ def _month(fields: dict[str, str], locale: str) -> int | None:
     name = fields.get("month_name")
     if name is None:
         return None
-    for width in ("full", "short"):
-        known = [month.lower() for month in names.months(locale, width)]
-        alone = [month.lower() for month in names.months(locale, width, alone=True)]
-        for candidates in (known, alone):
-            if name.lower() in candidates:
-                return candidates.index(name.lower()) + 1
-    return None
+    lists = [
+        names.months(locale, width, alone=alone)
+        for width in ("full", "short")
+        for alone in (False, True)
+    ]
+    return next((place + 1 for place in _places(name, lists)), None)
+
+
+def _places(name: str, lists: Iterable[names.Names]) -> Iterator[int]:
+    """Where the lists hold a name, in any case."""
+    for known in lists:
+        lower = [each.lower() for each in known]
+        if name.lower() in lower:
+            yield lower.index(name.lower())
 
 
 def _day_index(name: str, locale: str) -> int:
-    for width in ("full", "short"):
-        known = [day.lower() for day in names.weekdays(locale, width)]
-        if name.lower() in known:
-            return known.index(name.lower())
-    return -1
+    lists = [names.weekdays(locale, width) for width in ("full", "short")]
+    return next(_places(name, lists), -1)
 
 
 def _ordinal(year: int, day_of_year: int) -> LocalDate:

@@ -36,10 +36,7 @@ def float_text(value: float) -> str:
 
 def round_to_float(value: float) -> float:
     """The nearest 32-bit float; beyond its range an infinity."""
-    try:
-        return float(struct.unpack("f", struct.pack("f", value))[0])
-    except OverflowError:
-        return inf if value > 0 else -inf
+    return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def decimal_text(value: Decimal) -> str:
