@@ -359,7 +359,7 @@ BY_OTHERS = {
     "014": "core/test_loops.py::test_values_that_cannot_be_rendered_fail_the_loop core/test_loops.py::test_a_condition_that_cannot_be_rendered_fails_without_closing_the_attempt",
     "075": "core/test_retry.py::test_075_an_error_branch_waits_for_the_retry_of_a_child",
     "104": "unit/server/worker/test_directory.py::test_namespace_files_are_loaded_and_the_log_says_so",
-    "105": "unit/server/worker/test_directory.py::test_children_share_the_directory_and_see_each_others_outputs unit/server/executor/test_secrets.py::test_encrypted_outputs_are_opened_wherever_they_stand",
+    "105": "unit/server/worker/test_directory.py::test_children_share_the_directory_and_see_each_others_outputs unit/server/context/test_secrets.py::test_encrypted_outputs_are_opened_wherever_they_stand",
     "115": "core/test_replay.py::test_115_a_replay_inside_control_tasks_keeps_what_does_not_follow",
     "116": "core/test_replay.py::test_116_a_replay_keeps_dynamic_task_runs",
     "117": "core/test_surgery.py::test_117_a_marked_failure_goes_up",

@@ -174,7 +174,7 @@ def mark(
     over = execution.state.is_terminal
     changed = (_after_mark(lineage, marked, run, at=at, over=over) for run in rows)
     kept = [run for run in changed if run is not None]
-    if any(run.state is State.PAUSED for run in kept):
+    if execution.state is State.PAUSED and any(run.state is State.PAUSED for run in kept):
         header = _replace(execution, progress=Progress(course=_course(execution)))
     else:
         header = _restarted_header(execution, at, labels=())
