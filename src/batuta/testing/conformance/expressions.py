@@ -95,7 +95,7 @@ def _compare_place(message: str | None, problem: ExpressionError) -> str | None:
     if message is None:
         return None
     wanted, found = _line(message), _line(problem.message)
-    if wanted == found or wanted == "0":
+    if wanted in {found, "0"}:
         return None
     return f"expected an error in line {wanted}, got line {found}: {problem.message}"
 
@@ -169,14 +169,17 @@ class RecordedHost(NullHost):
         for place in [namespace] if namespace is not None else _upwards("acme.team"):
             if key in self._pairs.get(place, {}):
                 return self._pairs[place][key]
-        return super().kv(key, namespace=namespace or "acme.team", error_on_missing=error_on_missing)
+        return super().kv(
+            key, namespace=namespace or "acme.team", error_on_missing=error_on_missing
+        )
 
     def _file(self, path: str, namespace: str | None) -> str | None:
         scheme, mark, rest = path.partition("://")
         if mark and scheme not in _OWN_FILES:
             raise RuntimeFaultError(f"Cannot process the URI {path}: scheme not supported.")
         name = rest.partition("/")[2] if mark else path
-        return self._files.get(namespace or "acme.team", {}).get(name)
+        files: Mapping[str, str] = self._files.get(namespace or "acme.team", {})
+        return files.get(name)
 
     @override
     def read(self, path: str, *, namespace: str | None) -> str:
@@ -201,5 +204,3 @@ def _upwards(namespace: str) -> Iterator[str]:
     while namespace:
         yield namespace
         namespace = namespace.rpartition(".")[0]
-
-
