@@ -1,7 +1,7 @@
 """Text to dates and times: ISO forms, and patterns given as `existingFormat` (02 §7.1)."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from batuta.expr.format import names
@@ -119,20 +119,20 @@ def _month(fields: dict[str, str], locale: str) -> int | None:
         for width in ("full", "short")
         for alone in (False, True)
     ]
-    return next((place + 1 for place in _places(name, lists)), None)
+    place = _place(name, lists)
+    return place + 1 if place >= 0 else None
 
 
-def _places(name: str, lists: Iterable[names.Names]) -> Iterator[int]:
-    """Where the lists hold a name, in any case."""
-    for known in lists:
-        lower = [each.lower() for each in known]
-        if name.lower() in lower:
-            yield lower.index(name.lower())
+def _place(name: str, lists: Iterable[names.Names]) -> int:
+    """Where the first list that holds a name, in any case, has it; -1 if none does."""
+    wanted = name.lower()
+    lower = [[each.lower() for each in known] for known in lists]
+    return next(iter([known.index(wanted) for known in lower if wanted in known]), -1)
 
 
 def _day_index(name: str, locale: str) -> int:
     lists = [names.weekdays(locale, width) for width in ("full", "short")]
-    return next(_places(name, lists), -1)
+    return _place(name, lists)
 
 
 def _ordinal(year: int, day_of_year: int) -> LocalDate:
