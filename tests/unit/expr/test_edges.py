@@ -80,6 +80,10 @@ RESULTS = [
     ("{{ n < 6 }} {{ 1 >= 2 }} {{ 1.5 <= n }} {{ null > 1 }}", "true false true false"),
     ("{{ {'a': 1} == {'a': 1, 'b': 2} }}", "false"),
     ("{{ outputs[text] ?? 'd' }} {{ maps[0].zz ?? 'd' }} {{ maps[0].k ?? 'd' }}", "d d x"),
+    (
+        "{% for m in maps %}{{ m.zz ?? 'd' }}{{ m.k ?? 'd' }}{{ m.k.zz ?? 'e' }}{% endfor %}",
+        "dxed2e",
+    ),
     ("{{ {'a': null}.a ?? 'd' }} {{ n.zz ?? 'd' }}", None),
     # filters
     ("{{ null | timestampNano ?? null | timestampMicro ?? 'none' }}", "none"),
@@ -120,6 +124,7 @@ FAILURES = [
     ("{{ ((0.0 / 0)).intValue }}", "runtime"),
     ("{% if 1..9999999 %}{% endif %}", "evaluation"),
     ("{{ (1..9999999) > 5 }}", "evaluation"),
+    ("{{ (1..9999999) == 5 }}", "evaluation"),
     ("{{ (1..9999999) + 5 }}", "evaluation"),
     ("{{ '" + "9" * 5_000 + "' | number }}", "evaluation"),
     ("{{ now() | dateAdd('x', 'DAYS') }}", "evaluation"),
@@ -179,6 +184,7 @@ def test_dates_are_read_by_rare_letters(text: str, pattern: str, expected: str |
         ("{% for x in rows %}{{ x | upper }}{% endfor %}", Limits(text_chars=1)),
         ("{% for x in rows %}{{ x ~ 'bcdefghijk' }}{% endfor %}", Limits(text_chars=10)),
         ("{% for x in rows %}{% set y = x %}{{ y }}{% endfor %}", Limits(text_chars=2)),
+        ("{% for x in rows %}{{ x }}{% endfor %}", Limits(steps=5)),
         ("{% set y = 'aaaa' | replace({'a': 'bbbb'}) %}", Limits(text_chars=3)),
         ("{% set y = 'abcd' | split('') | join('') %}", Limits(steps=2)),
     ],

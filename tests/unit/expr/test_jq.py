@@ -20,6 +20,7 @@ def test_a_program_gives_what_the_table_says(program: str, expected: list[Any] |
         assert json.dumps(run_jq(program, TABLE["input"])) == json.dumps(expected)
 
 
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize(
     "program",
     [

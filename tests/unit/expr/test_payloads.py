@@ -1,5 +1,6 @@
 """Injections written for this and other engines render inert or fail cleanly."""
 
+import sys
 from decimal import Decimal
 from time import perf_counter
 from typing import Any
@@ -29,7 +30,9 @@ FORBIDDEN = (
     SECRET,
     "uid=",
 )
-SECONDS = 20.0  # alone two at most; coverage and a busy machine take more
+SECONDS = (
+    20.0 if sys.gettrace() is None else 55.0
+)  # alone two at most; coverage and a busy machine take more
 
 
 class Trap:

@@ -153,10 +153,14 @@ def _step(node: nodes.Attribute, key: str, scope: Scope) -> Expression:
 
 
 def _quiet_step(node: nodes.Attribute, scope: Scope) -> Expression | None:
-    """The same for the left side of `??`, where a missing key of a map may be null as well."""
-    key = node.key.value if isinstance(node.key, nodes.Literal) else None
-    if type(key) is not str:
+    """A step for the left side of `??` in a loop, where a missing key of a map may be null as well.
+
+    It spares an error for each item that lacks the key; paths of the context stay as small as they are.
+    """
+    path = _path(node)
+    if path is None or not scope.is_local(path[0]):
         return None
+    key: str = path[len(path) // 2 - 1]
     target, at, root = compile_expression(node.target, scope), node.at, _root_of(node.target)
 
     def step(s: State) -> Value:

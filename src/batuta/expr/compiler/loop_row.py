@@ -51,10 +51,11 @@ def row_turns(node: nodes.For, scope: Scope) -> Turns | None:
 def _one_column(column: Column, texts: list[str], writers: Writers) -> Turns:
     before, after = texts
     between = after + before
+    is_item, width = column is _items, len(between)
 
     def turns(s: State, items: Sequence[Value], out: Callable[[Value], None]) -> None:
-        values = column(s, items)
-        extra = len(values) * len(between)
+        values = items if is_item else column(s, items)
+        extra = len(values) * width
         cells = values if type(values[0]) is str else _written(values, writers, s.meter)
         try:
             # Mostly all are texts if the first is; anything else raises and is written first.

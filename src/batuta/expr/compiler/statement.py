@@ -234,14 +234,18 @@ def _for(node: nodes.For, scope: Scope, found: Definitions) -> Statement:
     names = sorted(assigned_names(node.body) - {node.variable, "loop"})
 
     def loop(s: State, out: Callable[[Value], None]) -> None:
-        items = _items(iterable(s), at)
+        value = iterable(s)
+        items = value if type(value) is list else _items(value, at)
         if items is None:
             return
         if not items:
             for statement in otherwise:
                 statement(s, out)
             return
-        s.meter.spend(len(items))
+        meter = s.meter
+        meter.steps -= len(items)
+        if meter.steps < 0:
+            meter.spend(0)
         if in_rows:
             turns(s, items, out)
             return
