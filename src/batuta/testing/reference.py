@@ -101,15 +101,16 @@ def _default(value: Any) -> str:
 
 
 def _kind(about: Mapping[str, Any], named: Mapping[str, Any]) -> str:
+    """Sorted, because `typing` hands out whichever order of equal literals it met first."""
     if "$ref" in about:
         return _kind(named.get(about["$ref"].rpartition("/")[2], {}), named)
     if "enum" in about:
-        return " or ".join(f"`{value}`" for value in about["enum"])
+        return " or ".join(f"`{value}`" for value in sorted(about["enum"]))
     if "const" in about:
         return f"`{about['const']}`"
     if "anyOf" in about:
         kinds = [_kind(option, named) for option in about["anyOf"] if option.get("type") != "null"]
-        return " or ".join(dict.fromkeys(kinds))
+        return " or ".join(sorted(set(kinds)))
     kind = str(about.get("type", "any"))
     if kind == "array":
         return f"list of {_kind(about.get('items', {}), named)}"
