@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from typing_extensions import override
 
 from batuta.plugins.script.output import OutputSink
-from batuta.sdk import RunContext, TaskError, TaskRunner
+from batuta.sdk import RunContext, TaskRunner
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +35,3 @@ class CommandRunner(TaskRunner):
     async def execute(self, invocation: Invocation, ctx: RunContext) -> Ended:
         """Run the command until it ends. Cancellation stops it with everything it started."""
         raise TypeError(f"{type(self).__name__} declares no execute()")
-
-
-class UnknownRunner(CommandRunner):
-    """Stands for a runner that this installation does not have."""
-
-    @override
-    async def execute(self, invocation: Invocation, ctx: RunContext) -> Ended:
-        raise TaskError(f"The task runner {self.type} is not available in this installation")

@@ -5,19 +5,17 @@ from typing import Any
 
 from batuta.expr.errors import EvaluationError, RuntimeFaultError
 from batuta.flow.yaml import read_yaml_literally
-from batuta.model import codec
 from batuta.model.instant import to_iso
 from batuta.operations import keyvalues
 from batuta.operations.cipher import cipher_of
 from batuta.operations.secret import find_secret
+from batuta.server.answers.http import http
 from batuta.server.answers.question import Answer, Question, namespace_file
 from batuta.server.context.secrets import ENCRYPTED_TYPE
 from batuta.storage.layout import execution_of, parse_uri
 from batuta.store.query import Filter, Op, Query
 
 MAX_ERROR_LOGS = 1_000
-HTTP_SECONDS = 30.0
-FIRST_ERROR_STATUS = 400
 
 
 async def _secret(question: Question) -> str:
@@ -84,41 +82,6 @@ def _uri(question: Question) -> str:
     return namespace_file(namespace or question.info.namespace, path)
 
 
-async def _http_call(question: Question) -> Any:
-    import httpx2
-
-    method = str(question.arguments.get("method") or "GET")
-    headers = {
-        str(name): ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        for name, value in (question.arguments.get("headers") or {}).items()
-        if str(name).lower() != "content-type"
-    }
-    headers["Accept"] = str(question.arguments.get("accept") or "application/json")
-    body = question.arguments.get("body")
-    content = None
-    if body is not None:
-        headers["Content-Type"] = str(question.arguments.get("contentType") or "application/json")
-        content = body.encode() if isinstance(body, str) else codec.encode(body)
-    try:
-        async with httpx2.AsyncClient(timeout=HTTP_SECONDS, follow_redirects=True) as client:
-            answer = await client.request(
-                method,
-                str(question.arguments["uri"]),
-                params=question.arguments.get("query") or None,
-                headers=headers,
-                content=content,
-            )
-    except httpx2.HTTPError as error:
-        raise EvaluationError(f"Failed to execute HTTP Request: {error}") from error
-    if answer.status_code >= FIRST_ERROR_STATUS:
-        raise EvaluationError(
-            f"Failed to execute HTTP Request, server respond with status {answer.status_code}"
-        )
-    if "json" in answer.headers.get("content-type", ""):
-        return codec.decode(answer.content)
-    return answer.text
-
-
 async def _error_logs(question: Question) -> list[Any]:
     page = await question.services.store.journal.logs(
         Query(
@@ -159,7 +122,7 @@ LOOKUPS: Mapping[str, Answer] = {
     "read": _read,
     "file_exists": _file_exists,
     "file_size": _file_size,
-    "http": _http_call,
+    "http": http,
     "error_logs": _error_logs,
     "parse_yaml": _parse_yaml,
     "encrypt": _encrypt,
