@@ -78,7 +78,8 @@ def leave_breakpoint(turn: Turn, event: BreakpointResumed) -> None:
     for run in sorted(waiting, key=lambda run: run.ordinal):
         turn.note(turn.mark(run, State.CREATED), passed=True)
         turn.agenda.append(Enter(run.id))
-    turn.become(State.RUNNING)
+    paused = any(pause_node.is_waiting(turn, run) for run in turn.runs.values())
+    turn.become(State.PAUSED if paused else State.RUNNING)
 
 
 def restarted(turn: Turn) -> None:
