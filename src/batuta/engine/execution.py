@@ -271,3 +271,5 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def state(self) -> State:
         return self.histories[-1].state
+    edits: int = 0
+    """Times that the rows were edited by an order, beside the executor: a change made from older rows is refused."""

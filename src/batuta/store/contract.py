@@ -71,9 +71,17 @@ class Executions(Protocol):
         """In the order of creation of the task runs; None does not restrict."""
 
     async def delete(
-        self, ids: Sequence[ExecutionId], *, logs: bool = True, metrics: bool = True
+        self,
+        ids: Sequence[ExecutionId],
+        *,
+        logs: bool = True,
+        metrics: bool = True,
+        idle: bool = False,
     ) -> int:
-        """Remove the executions with all that belongs to them; how many there were."""
+        """Remove the executions with all that belongs to them; how many there were.
+
+        `idle`: only those that are over, hold no slot, and find nothing in their inbox; the others stay as they are.
+        """
 
 
 class Queues(Protocol):
@@ -255,7 +263,7 @@ class Store(Protocol):
     async def commit(self, turn: Turn) -> None:
         """Write the turn; durable on return. Turns of many callers share one transaction, errors do not.
 
-        Raises `FencedError`, `ConflictError`, `GoneError`; then nothing of the turn was written.
+        Raises `FencedError`, `ConflictError`, `GoneError`, `ChangedError`; then nothing of the turn was written.
         """
 
     def changes(self, listener: Listener) -> Callable[[], None]:

@@ -4,6 +4,7 @@ StoreError
 ├── FencedError           another executor owns the partition now: forget the execution, nothing was written
 ├── ConflictError         somebody else was first: an id, revision, version or fire time exists already
 ├── GoneError             the execution that a turn changes was deleted
+├── ChangedError          the execution that a turn changes is not as it was when it was read: read and decide again
 ├── QueryError            a search names an unknown field, or an operator that the field does not have
 └── StoreUnavailableError the database cannot be opened or written: path, permissions, corruption, version, disk
 """
@@ -31,6 +32,10 @@ class ConflictError(StoreError):
 
 class GoneError(StoreError):
     """A turn changes an execution that does not exist (any more)."""
+
+
+class ChangedError(StoreError):
+    """Somebody else changed an execution after the caller had read it."""
 
 
 class QueryError(StoreError):

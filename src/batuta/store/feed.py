@@ -27,6 +27,7 @@ class Feed:
     __slots__ = (
         "created",
         "deleted",
+        "edited",
         "executions",
         "flows",
         "inbox",
@@ -48,6 +49,7 @@ class Feed:
         self.triggers: list[TriggerRow] = []
         self.flows: list[FlowKey] = []
         self.deleted: list[ExecutionId] = []
+        self.edited: list[ExecutionId] = []
 
     def add_logs(self, logs: Sequence[LogRow], first: int) -> None:
         """Logs whose ids begin with `first`; they are numbered when somebody listens."""

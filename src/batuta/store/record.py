@@ -15,6 +15,7 @@ from batuta.model.label import Label, Labels
 from batuta.model.state import Histories, State
 from batuta.store.query import LEVELS
 from batuta.store.rows import (
+    Edit,
     ExecutionRow,
     Fire,
     FlowRow,
@@ -33,6 +34,22 @@ from batuta.store.rows import (
 
 Record = tuple[Any, ...]
 LEVEL_NAMES = tuple(LEVELS)
+CHANGED = (
+    "revision",
+    "state",
+    "end",
+    "updated",
+    "labels",
+    "histories",
+    "outputs",
+    "variables",
+    "breakpoints",
+    "attempt_number",
+    "created_runs",
+    "holds_slot",
+    "progress",
+)
+"""Columns of an execution that a turn changes."""
 
 Path = tuple[str, ...]
 Breakpoints = tuple[tuple[str, str | None], ...]
@@ -115,6 +132,7 @@ def execution_record(row: ExecutionRow) -> Record:
         execution.created_runs,
         int(execution.holds_slot),
         _given(execution.progress),
+        execution.edits,
     )
 
 
@@ -124,7 +142,7 @@ def trigger_execution_id(trigger: Mapping[str, Any]) -> str | None:
 
 
 def execution_change(execution: Execution) -> Record:
-    """The columns that a turn changes, after the id."""
+    """The id, the columns that a turn changes, and the edits that the change builds on."""
     last = execution.histories[-1]
     return (
         execution.id,
@@ -141,14 +159,23 @@ def execution_change(execution: Execution) -> Record:
         execution.created_runs,
         int(execution.holds_slot),
         _given(execution.progress),
+        execution.edits,
     )
+
+
+def execution_edit(edit: Edit) -> Mapping[str, Any]:
+    """The values of the statement that edits a row, by name."""
+    id_, *columns, edits = execution_change(edit.after)
+    values = {f"new_{name}": value for name, value in zip(CHANGED, columns, strict=True)}
+    former = encode(edit.before.histories)
+    return values | {"old_id": id_, "old_edits": edits, "old_histories": former}
 
 
 def read_execution(record: Record, runs: Mapping[TaskRunId, TaskRun] | None = None) -> ExecutionRow:
     (id_, tenant, namespace, flow_id, revision, *_) = record
     (kind, labels, _, _, parent_id, original_id, _, link, histories) = record[10:19]
     (inputs, outputs, variables, trigger, breakpoints, attempt_number) = record[19:25]
-    (original_created, schedule_date, created_runs, holds_slot, progress) = record[25:30]
+    (original_created, schedule_date, created_runs, holds_slot, progress, edits) = record[25:31]
     execution = Execution(
         id=id_,
         flow=FlowKey(tenant, namespace, flow_id),
@@ -169,6 +196,7 @@ def read_execution(record: Record, runs: Mapping[TaskRunId, TaskRun] | None = No
         created_runs=created_runs,
         holds_slot=bool(holds_slot),
         progress=_read_as(Progress, progress),
+        edits=edits,
         runs=runs or {},
     )
     return ExecutionRow(execution=execution, link=_read_as(ParentLink, link))

@@ -187,6 +187,13 @@ class TriggerRow(msgspec.Struct, frozen=True, kw_only=True):
     updated: Instant | None = None
 
 
+class Edit(msgspec.Struct, frozen=True):
+    """An order's change of an execution that is over (01 §8): its header as it was read, and as it is to be."""
+
+    before: Execution
+    after: Execution
+
+
 class Fire(msgspec.Struct, frozen=True, kw_only=True):
     """A fire time was used. A turn with a fire that exists already fails with `ConflictError` (09 §7)."""
 
@@ -211,7 +218,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     executions: Sequence[Execution] = ()
     """Changed headers. Written are: revision, histories, outputs, variables, labels, attempt_number, breakpoints,
     created_runs, holds_slot, progress; the rest, and the first entry of the histories, never changes.
-    An execution that is gone: `GoneError`."""
+    An execution that is gone: `GoneError`. One that was edited since it was read: `ChangedError`."""
+    edits: Sequence[Edit] = ()
+    """The same columns. `ChangedError` unless state and edits are those of `before`; then the row counts one edit more."""
     removed_runs: Sequence[tuple[ExecutionId, TaskRunId]] = ()
     """These task runs go, with their descendants and the outputs of both; before `task_runs` is written."""
     task_runs: Sequence[TaskRunRow] = ()
@@ -252,6 +261,8 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     triggers: Sequence[TriggerRow] = ()
     flows: Sequence[FlowKey] = ()
     deleted: Sequence[ExecutionId] = ()
+    edited: Sequence[ExecutionId] = ()
+    """By orders; `executions` has their headers."""
 
 
 class FlowRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ execution = _table(
     *_columns(_Long, "original_created? schedule_date?"),
     *_columns(Integer, "created_runs holds_slot"),
     *_columns(LargeBinary, "progress?"),
+    Column("edits", Integer, nullable=False, server_default=text("0")),
     rowid=True,
 )
 Index("execution_start", execution.c.tenant, execution.c.start)

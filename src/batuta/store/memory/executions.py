@@ -92,10 +92,16 @@ class MemoryExecutions:
         ]
 
     async def delete(
-        self, ids: Sequence[ExecutionId], *, logs: bool = True, metrics: bool = True
+        self,
+        ids: Sequence[ExecutionId],
+        *,
+        logs: bool = True,
+        metrics: bool = True,
+        idle: bool = False,
     ) -> int:
         def work(feed: Feed) -> int:
-            tables, chosen = self._tables, set(ids)
+            tables = self._tables
+            chosen = {id_ for id_ in ids if not idle or self._is_idle(id_)}
             if logs:
                 tables.logs = {
                     id_: row for id_, row in tables.logs.items() if row.execution_id not in chosen
@@ -106,10 +112,18 @@ class MemoryExecutions:
                     for id_, row in tables.metrics.items()
                     if row.execution_id not in chosen
                 }
-            feed.deleted += ids
+            feed.deleted += [id_ for id_ in ids if id_ in chosen]
             return sum(tables.delete(id_) for id_ in chosen)
 
         return await self._gate.write(work)
+
+    def _is_idle(self, id_: ExecutionId) -> bool:
+        row = self._tables.executions.get(id_)
+        waits = any(mail.execution_id == id_ for mail in self._tables.inbox.values())
+        live = any(not run.state.is_terminal for run in self._runs(id_))
+        if row is None or waits or live or row.execution.holds_slot:
+            return False
+        return row.execution.state.is_terminal
 
     def _runs(self, execution_id: ExecutionId) -> list[TaskRun]:
         return [run for _, run in sorted(self._tables.runs.get(execution_id, {}).items())]

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from batuta.engine.execution import Execution, TaskRun
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
-from batuta.store.errors import ConflictError, FencedError, GoneError
+from batuta.store.errors import ChangedError, ConflictError, FencedError, GoneError
 from batuta.store.feed import Feed
 from batuta.store.record import partition
 from batuta.store.rows import (
@@ -59,7 +59,7 @@ class Tables:
         return self._last_id
 
     def apply(self, turn: Turn, feed: Feed) -> None:
-        """Raises `FencedError`, `ConflictError`, `GoneError`; then nothing has changed."""
+        """Raises `FencedError`, `ConflictError`, `GoneError`, `ChangedError`; then nothing has changed."""
         self._check(turn)
         for execution_id, task_run_id in turn.removed_runs:
             self._remove_run(execution_id, task_run_id)
@@ -104,10 +104,21 @@ class Tables:
         new = [row.execution.id for row in turn.created]
         _refuse("execution", new, self.executions)
         for execution in turn.executions:
-            if execution.id not in self.executions and execution.id not in new:
-                raise GoneError(f"execution {execution.id} is gone")
+            if execution.id not in new:
+                self._check_header(execution)
+        for edit in turn.edits:
+            self._check_header(edit.after)
+            if self.executions[edit.after.id].execution.histories != edit.before.histories:
+                raise ChangedError(f"execution {edit.after.id} has moved meanwhile")
         _refuse("fire", [_used(fire) for fire in turn.fires], self.fires)
         _refuse("job", [(row.task_run_id, row.attempt) for row in turn.jobs], self.jobs)
+
+    def _check_header(self, execution: Execution) -> None:
+        former = self.executions.get(execution.id)
+        if former is None:
+            raise GoneError(f"execution {execution.id} is gone")
+        if former.execution.edits != execution.edits:
+            raise ChangedError(f"execution {execution.id} was edited meanwhile")
 
     def _remove_run(self, execution_id: ExecutionId, task_run_id: TaskRunId) -> None:
         runs = self.runs.get(execution_id, {})
@@ -131,6 +142,13 @@ class Tables:
                 former, execution=_changed(former.execution, execution)
             )
             feed.executions.append(execution)
+        for edit in turn.edits:
+            former = self.executions[edit.after.id]
+            changed = _changed(former.execution, edit.after)
+            edited = replace(changed, edits=changed.edits + 1)
+            self.executions[edit.after.id] = replace(former, execution=edited)
+            feed.executions.append(edit.after)
+            feed.edited.append(edit.after.id)
 
     def _apply_runs(self, turn: Turn, feed: Feed) -> None:
         for row in turn.task_runs:

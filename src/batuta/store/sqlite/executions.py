@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from batuta.engine.execution import TaskRun
 from batuta.model.ids import ExecutionId, TaskId, TaskRunId
-from batuta.model.state import State
+from batuta.model.state import TERMINAL, State
 from batuta.store._generated import sqlite as sql
 from batuta.store.query import Filter, Op, Page, Query
 from batuta.store.record import read_execution, read_output, read_task_run
@@ -17,6 +17,7 @@ Id = TypeVar("Id", bound=str)
 
 ALL = 1 << 62
 MAX_IDS = 500
+_TERMINAL = [state.value for state in TERMINAL]
 _PARTS = (
     sql.TASK_RUN_DELETE,
     sql.OUTPUT_DELETE,
@@ -112,7 +113,12 @@ class SqliteExecutions:
         return sorted(rows, key=lambda row: row.ordinal)
 
     async def delete(
-        self, ids: Sequence[ExecutionId], *, logs: bool = True, metrics: bool = True
+        self,
+        ids: Sequence[ExecutionId],
+        *,
+        logs: bool = True,
+        metrics: bool = True,
+        idle: bool = False,
     ) -> int:
         statements = [
             *_PARTS,
@@ -121,15 +127,22 @@ class SqliteExecutions:
         ]
 
         def work(transaction: Transaction) -> int:
-            transaction.feed.deleted += ids
             gone = 0
-            for some in _chunks(ids):
+            for chunk in _chunks(ids):
+                some = _idle(transaction, chunk) if idle else chunk
+                if not some:
+                    continue
+                transaction.feed.deleted += some
                 for statement in statements:
                     transaction.run(statement, ids=some)
                 gone += transaction.run(sql.EXECUTION_DELETE, ids=some)
             return gone
 
         return await self._database.write(work)
+
+
+def _idle(session: Session, ids: list[ExecutionId]) -> list[ExecutionId]:
+    return [row[0] for row in session.all(sql.EXECUTION_IDLE, ids=ids, states=_TERMINAL)]
 
 
 def _id_filters(field: str, ids: Collection[TaskRunId] | None) -> Iterator[list[Filter]]:

@@ -1,15 +1,17 @@
 """Turns of many callers, written table by table with as few statements as possible."""
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 from batuta.engine.events import AnyEvent
 from batuta.engine.execution import Execution
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.store import record
 from batuta.store._generated import sqlite as sql
-from batuta.store.errors import FencedError, GoneError
+from batuta.store.errors import ChangedError, FencedError, GoneError
 from batuta.store.record import Record, partition
 from batuta.store.rows import (
+    Edit,
     Fire,
     InboxRow,
     JobRow,
@@ -56,14 +58,16 @@ class TurnBatch:
         self._jobs_done: dict[tuple[TaskRunId, int], None] = {}
 
     def add(self, turn: Turn) -> None:
-        """Raises `FencedError` when turns of one batch hold different epochs of a partition."""
+        """Raises `FencedError` when turns of one batch hold different epochs of a partition, and `ChangedError`."""
         if self._size and self._depends(turn):
             self.write()
         self._size += 1
         if turn.fences:
             self._add_fences(turn)
-        if turn.removed_runs:
+        if turn.removed_runs or turn.edits:
             self._check_fences()
+            for edit in turn.edits:
+                self._edit(edit)
             self._remove_runs(turn)
         self._add_rows(turn)
         self._add_queues(turn)
@@ -72,7 +76,7 @@ class TurnBatch:
                 self._add_mail(mail.execution_id, mail.event)
 
     def write(self) -> None:
-        """Raises `FencedError`, `GoneError`, and `sqlite3.IntegrityError` for a row that exists already."""
+        """Raises `FencedError`, `GoneError`, `ChangedError`, and `sqlite3.IntegrityError` for a row that exists."""
         if not self._size:
             return
         self._check_fences()
@@ -87,6 +91,7 @@ class TurnBatch:
         """Whether the turn has to come after what is gathered, which is written in another order than it was asked for."""
         return (
             bool(turn.removed_runs)
+            or bool(turn.edits)
             or any(row.execution.id in self._executions for row in turn.created)
             or any((row.task_run_id, row.attempt) in self._jobs_done for row in turn.jobs)
         )
@@ -175,8 +180,25 @@ class TurnBatch:
             executions = list(self._executions.values())
             changed = bulk(sql.EXECUTION_UPDATE, [*map(record.execution_change, executions)])
             if changed != len(executions):
-                raise GoneError(f"one of the executions {', '.join(self._executions)} is gone")
+                self._refuse([*self._executions])
             self._feed.executions += executions
+
+    def _edit(self, edit: Edit) -> None:
+        id_ = edit.after.id
+        if not self._transaction.run(sql.EXECUTION_EDIT, **record.execution_edit(edit)):
+            self._refuse([id_])
+        self._feed.executions.append(edit.after)
+        self._feed.edited.append(id_)
+
+    def _refuse(self, ids: list[ExecutionId]) -> NoReturn:
+        """At least one of the executions is not there, or not as it was."""
+        for start in range(0, len(ids), MAX_ROWS):
+            some = ids[start : start + MAX_ROWS]
+            found = {row[0] for row in self._transaction.all(sql.EXECUTION_GET, ids=some)}
+            gone = [id_ for id_ in some if id_ not in found]
+            if gone:
+                raise GoneError(f"execution {gone[0]} is gone")
+        raise ChangedError(f"one of the executions {', '.join(ids)} was edited meanwhile")
 
     def _write_runs(self) -> None:
         bulk = self._transaction.bulk

@@ -115,9 +115,11 @@ def put_rows(table: Table, *, without: Sequence[str] = ()) -> ManyRows:
     return ManyRows(Upsert(table, names, replaced), table, names)
 
 
-def update_rows(table: Table, key: str, names: Sequence[str]) -> ManyRows:
-    """Change the named columns of rows found by one key column."""
-    columns = (key, *names)
+def update_rows(
+    table: Table, key: str, names: Sequence[str], *, same: Sequence[str] = ()
+) -> ManyRows:
+    """Change the named columns of rows found by one key column, where the columns `same` are as given."""
+    columns = (key, *names, *same)
     rows = (
         values(*[column(name, table.c[name].type) for name in columns], name="changed")
         .data([tuple(bindparam(name, type_=table.c[name].type) for name in columns)])
@@ -126,7 +128,7 @@ def update_rows(table: Table, key: str, names: Sequence[str]) -> ManyRows:
     statement = (
         update(table)
         .values({name: rows.c[name] for name in names})
-        .where(table.c[key] == rows.c[key])
+        .where(*[table.c[name] == rows.c[name] for name in (key, *same)])
     )
     return ManyRows(statement, table, columns)
 

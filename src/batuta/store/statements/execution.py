@@ -1,8 +1,9 @@
 """Executions, their task runs and outputs."""
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, exists, literal, select, update
 
 from batuta.store.query import EXECUTION_FIELDS, OUTPUT_FIELDS, TASK_RUN_FIELDS
+from batuta.store.record import CHANGED
 from batuta.store.schema import (
     execution,
     inbox,
@@ -45,24 +46,19 @@ _RUN_COLUMNS = [
 ]
 
 execution_insert = insert_rows(execution)
-execution_update = update_rows(
-    execution,
-    "id",
-    [
-        "revision",
-        "state",
-        "end",
-        "updated",
-        "labels",
-        "histories",
-        "outputs",
-        "variables",
-        "breakpoints",
-        "attempt_number",
-        "created_runs",
-        "holds_slot",
-        "progress",
-    ],
+execution_update = update_rows(execution, "id", CHANGED, same=["edits"])
+execution_edit = (
+    update(execution)
+    .values(
+        {name: bindparam(f"new_{name}", type_=execution.c[name].type) for name in CHANGED}
+        | {"edits": execution.c.edits + 1}
+    )
+    .where(
+        *[
+            execution.c[name] == bindparam(f"old_{name}", type_=execution.c[name].type)
+            for name in ("id", "edits", "histories")
+        ]
+    )
 )
 execution_get = select(execution).where(among(execution.c.id, "ids"))
 execution_children = (
@@ -89,6 +85,19 @@ execution_search = SearchRows(
             execution.c.trigger_id,
         ]
     },
+)
+execution_idle = Indexed(
+    select(execution.c.id)
+    .where(
+        among(execution.c.id, "ids"),
+        among(execution.c.state, "states"),
+        execution.c.holds_slot == literal(0),
+        ~exists().where(task_run.c.execution_id == execution.c.id, task_run.c.end.is_(None)),
+        ~exists().where(inbox.c.execution_id == execution.c.id),
+    )
+    .with_for_update(of=execution),
+    place="FROM task_run WHERE",
+    index="task_run_active",
 )
 execution_delete = delete(execution).where(among(execution.c.id, "ids"))
 

@@ -10,6 +10,7 @@ from batuta.store.contract import Store
 from batuta.store.errors import QueryError
 from batuta.store.query import Filter, FilterValue, Op, Query, Sort
 from batuta.store.rows import (
+    Committed,
     ExecutionRow,
     JobRow,
     Mail,
@@ -308,3 +309,22 @@ async def a_deleted_execution_leaves_nothing(store: Store) -> None:
     equal((await store.journal.metrics(Query())).total, 0)
     equal(await store.executions.delete([other.id]), 1)
     equal((await store.journal.logs(Query())).total, 1)
+
+
+async def only_those_that_are_idle_are_deleted_on_request(store: Store) -> None:
+    names = ["running", "working", "holding", "expecting", "idle"]
+    for name in names:
+        last = State.RUNNING if name == "running" else State.SUCCESS
+        row = execution(name, State.CREATED, last, holds_slot=name == "holding")
+        await store.commit(Turn(created=[ExecutionRow(execution=row)]))
+    working = execution("working")
+    await store.commit(Turn(task_runs=of(working, task_run("r", 0))))
+    await store.commit(Turn(inbox=[Mail(ExecutionId("expecting"), Created(at=Instant(1)))]))
+    ids = [ExecutionId(name) for name in [*names, "gone"]]
+    heard: list[Committed] = []
+    stop = store.changes(heard.append)
+    equal(await store.executions.delete(ids, idle=True), 1)
+    stop()
+    equal(list(heard[-1].deleted), [ExecutionId("idle")])
+    left = {row.execution.id for row in await store.executions.get_many(ids)}
+    equal(left, {*names} - {"idle"})

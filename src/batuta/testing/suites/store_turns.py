@@ -2,18 +2,27 @@
 
 import asyncio
 
+from msgspec.structs import replace
+
 from batuta.engine.events import Created, SlotDenied, SlotGranted, TaskFinished
 from batuta.engine.execution import Attempt, Progress
 from batuta.model.ids import ExecutionId, TaskId, TaskRunId
 from batuta.model.instant import Instant
 from batuta.model.label import Label
-from batuta.model.state import State
+from batuta.model.state import History, State
 from batuta.store.contract import Store
-from batuta.store.errors import ConflictError, FencedError, GoneError, StoreError
+from batuta.store.errors import (
+    ChangedError,
+    ConflictError,
+    FencedError,
+    GoneError,
+    StoreError,
+)
 from batuta.store.query import Query
 from batuta.store.record import partition
 from batuta.store.rows import (
     Committed,
+    Edit,
     ExecutionRow,
     Fire,
     JobRow,
@@ -107,6 +116,71 @@ async def changing_an_execution_that_is_gone_is_refused(store: Store) -> None:
     turn = Turn(executions=[gone], task_runs=of(gone, run))
     await raises(GoneError, store.commit(turn))
     equal(await store.executions.task_runs(gone.id), [])
+
+
+async def an_order_edits_what_it_has_read(store: Store) -> None:
+    read = execution("a")
+    await store.commit(starts(read))
+    run = task_run("r", 0)
+    edit = Edit(read, replace(read, labels=(Label("by", "one"),)))
+    await store.commit(Turn(edits=[edit], task_runs=of(read, run)))
+    found = await store.executions.get(read.id)
+    equal(found.execution.labels if found else None, edit.after.labels)
+    equal(found.execution.edits if found else None, 1)
+    equal([row.run for row in await store.executions.task_runs(read.id)], [run])
+
+
+async def an_order_that_read_too_early_is_refused(store: Store) -> None:
+    read = execution("a")
+    await store.commit(starts(read))
+    first, second = (Edit(read, replace(read, labels=(Label("by", by),))) for by in ("one", "two"))
+    results = await asyncio.gather(
+        store.commit(Turn(edits=[first], inbox=[Mail(read.id, Created(at=Instant(1)))])),
+        store.commit(Turn(edits=[second], inbox=[Mail(read.id, Created(at=Instant(2)))])),
+        return_exceptions=True,
+    )
+    equal(results[0], None)
+    true(isinstance(results[1], ChangedError), f"changed, not {results[1]!r}")
+    found = await store.executions.get(read.id)
+    equal(found.execution.labels if found else None, first.after.labels)
+    equal(len(await store.queues.inbox(EVERY)), 2)  # its start, and the first order's
+    gone = Edit(execution("gone"), execution("gone"))
+    await raises(GoneError, store.commit(Turn(edits=[gone])))
+
+
+async def an_order_is_refused_when_the_execution_has_moved(store: Store) -> None:
+    read = execution("a")
+    await store.commit(starts(read))
+    moved = replace(read, histories=(*read.histories, History(State.RUNNING, Instant(5))))
+    edit = Edit(read, replace(read, labels=(Label("by", "one"),)))
+    results = await asyncio.gather(
+        store.commit(Turn(executions=[moved])),
+        store.commit(Turn(edits=[edit])),
+        return_exceptions=True,
+    )
+    equal(results[0], None)
+    true(isinstance(results[1], ChangedError), f"changed, not {results[1]!r}")
+    found = await store.executions.get(read.id)
+    equal(found.execution if found else None, moved)
+
+
+async def a_move_from_before_an_edit_is_refused(store: Store) -> None:
+    read = execution("a")
+    await store.commit(starts(read))
+    await store.commit(starts(execution("b")))
+    edit = Edit(read, replace(read, labels=(Label("by", "one"),)))
+    moved = replace(read, histories=(*read.histories, History(State.RUNNING, Instant(5))))
+    results = await asyncio.gather(
+        store.commit(Turn(edits=[edit])),
+        store.commit(Turn(executions=[execution("b", created_runs=2), moved], logs=[log("late")])),
+        return_exceptions=True,
+    )
+    equal(results[0], None)
+    true(isinstance(results[1], ChangedError), f"changed, not {results[1]!r}")
+    equal((await store.journal.logs(Query())).total, 0)
+    await store.commit(Turn(executions=[replace(moved, edits=1)]))
+    found = await store.executions.get(read.id)
+    equal(found.execution.state if found else None, State.RUNNING)
 
 
 async def one_failing_caller_does_not_hurt_the_others(store: Store) -> None:
@@ -388,12 +462,14 @@ async def listeners_hear_what_was_committed(store: Store) -> None:
     equal(list(heard[-1].logs), list((await store.journal.logs(Query())).rows))
     equal(list(heard[-1].timers), [TimerRow(owner.id, "t", Instant(9))])
     await raises(ConflictError, store.commit(turn))
+    await store.commit(Turn(edits=[Edit(owner, owner)]))
+    equal(list(heard[-1].edited), [owner.id])
     await store.executions.delete([owner.id])
     equal(list(heard[-1].deleted), [owner.id])
-    equal(len(heard), 3)
+    equal(len(heard), 4)
     stop()
     await store.commit(starts(execution("b")))
-    equal(len(heard), 3)
+    equal(len(heard), 4)
 
 
 async def a_closed_store_refuses_work(store: Store) -> None:
