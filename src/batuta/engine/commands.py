@@ -23,6 +23,8 @@ class RunTask(Command, frozen=True, kw_only=True):
     task_run: TaskRun
     attempt: int
     timeout: Micros | None = None
+    group: str | None = None
+    """The worker group that must run it, if the installation has groups."""
 
 
 class KillTask(Command, frozen=True, kw_only=True):
@@ -43,6 +45,8 @@ class Render(Command, frozen=True, kw_only=True):
     """Names that are flow outputs, with the declared type: the answer is converted as an input is (01 §3)."""
     items: str | None = None
     """What `taskrun.items` is: the address of a ForEachItem batch."""
+    iteration: ExecutionId | None = None
+    """The iteration of a Loop that `item` and `iteration` tell of."""
 
 
 class SetTimer(Command, frozen=True, kw_only=True):
@@ -82,7 +86,7 @@ class KillChild(Command, frozen=True, kw_only=True):
 
 
 class KillChildren(Command, frozen=True, kw_only=True):
-    """Kill every execution that this ForEachItem started and that has not ended."""
+    """Kill every execution that this ForEachItem or Loop started and that has not ended."""
 
     task_run_id: TaskRunId
 
@@ -95,6 +99,43 @@ class RestartChildren(Command, frozen=True, kw_only=True):
 
     task_run_id: TaskRunId
     attempt: int
+
+
+class CountRows(Command, frozen=True, kw_only=True):
+    """How many rows has the file that gives a Loop its values? Answered with `Counted`."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    uri: str
+
+
+class StartIterations(Command, frozen=True, kw_only=True):
+    """Create the iterations `first` to `first + count - 1` of a Loop; each is answered with `ChildEnded`.
+
+    One that cannot be made: `ChildStarted` with its `index` and a `problem`.
+    """
+
+    task_run: TaskRun
+    attempt: int
+    first: int
+    count: int
+
+
+class RestartIterations(Command, frozen=True, kw_only=True):
+    """Run these iterations of a Loop, which have ended, again; each is answered as by `StartIterations`."""
+
+    task_run: TaskRun
+    attempt: int
+    indexes: tuple[int, ...]
+
+
+class Gather(Command, frozen=True, kw_only=True):
+    """Collect what the iterations of a Loop have put out, in their order. Answered with `Gathered`."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    store: bool
+    """Into a file, whose `uri` is the answer; else into the list `outputs`."""
 
 
 class RequestSlot(Command, frozen=True, kw_only=True):
@@ -133,6 +174,10 @@ AnyCommand = (
     | KillChild
     | KillChildren
     | RestartChildren
+    | CountRows
+    | StartIterations
+    | RestartIterations
+    | Gather
     | RequestSlot
     | ReleaseSlot
     | NewExecution

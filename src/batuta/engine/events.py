@@ -73,6 +73,14 @@ class AttemptLost(Event, frozen=True, kw_only=True):
     """False when the server's policy is not to run a lost attempt again: the attempt counts as failed."""
 
 
+class AttemptRefused(Event, frozen=True, kw_only=True):
+    """No worker serves the group that must run the attempt, and the task does not wait for one."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    group: str
+
+
 class TimerFired(Event, frozen=True, kw_only=True):
     timer_id: str
 
@@ -105,6 +113,33 @@ class ChildEnded(Event, frozen=True, kw_only=True):
     index: int | None = None
     problem: str | None = None
     """The child's outputs could not be rendered."""
+
+
+class ChildPaused(Event, frozen=True, kw_only=True):
+    """An iteration of a Loop waits in a Pause, or (`paused` false) goes on."""
+
+    task_run_id: TaskRunId
+    index: int
+    paused: bool
+
+
+class Counted(Event, frozen=True, kw_only=True):
+    """The answer to `CountRows`."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    uri: str
+    total: int = 0
+    problem: str | None = None
+
+
+class Gathered(Event, frozen=True, kw_only=True):
+    """The answer to `Gather`: outputs of the Loop's task run, beside those that count."""
+
+    task_run_id: TaskRunId
+    attempt: int
+    outputs: Mapping[str, Any] = {}
+    problem: str | None = None
 
 
 class Resumed(Event, frozen=True, kw_only=True):
@@ -157,10 +192,14 @@ AnyEvent = (
     | TaskStarted
     | TaskFinished
     | AttemptLost
+    | AttemptRefused
     | TimerFired
     | Rendered
     | ChildStarted
     | ChildEnded
+    | ChildPaused
+    | Counted
+    | Gathered
     | Resumed
     | PauseRequested
     | KillRequested

@@ -5,7 +5,7 @@ the engine's own memory of a branch or loop, stored beside the row and read by n
 exactly as long as its state is not terminal.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -146,6 +146,12 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
         yield from range(self.below)
         yield from self.above
 
+    def less(self, numbers: Collection[int]) -> "Seen":
+        """Without a few of its numbers, which lie near its end."""
+        below = min((*numbers, self.below))
+        kept = (*range(below, self.below), *self.above)
+        return Seen(below, tuple(number for number in kept if number not in numbers))
+
     def without(self, others: "Seen") -> "Seen":
         left = sorted(number for number in self if number not in others)
         below = next((place for place, number in enumerate(left) if place != number), len(left))
@@ -167,6 +173,34 @@ class Batches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended: Seen = Seen()
     counts: Mapping[str, int] = {}
     """Executions in each state, as `outputs.<id>_items.iterations` shows them."""
+
+
+class Iterated(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The iterations of a Loop by their numbers; they are executions of their own, and only counted here."""
+
+    total: int = 0
+    rows: str | None = None
+    """The file whose rows are the values; None: `Progress.items` are."""
+    keyed: bool = False
+    """The items are keys and values in turn."""
+    asked: int = 0
+    """Those below were begun; they run unless they are in `ended`."""
+    ended: Seen = Seen()
+    counts: Mapping[str, int] = {}
+    """Ended ones in each state."""
+    failed: tuple[int, ...] = ()
+    """Those that make the loop fail, and are run again by a restart."""
+    paused: tuple[int, ...] = ()
+    judging: tuple[int, ...] = ()
+    """Ended, and `breakWhen` is being rendered for them."""
+    broken: bool = False
+    """`breakWhen` held: no other iteration begins."""
+    spoiled: bool = False
+    """The loop itself failed, whatever its iterations do."""
+
+    @property
+    def running(self) -> int:
+        return self.asked - len(self.ended)
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -195,10 +229,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Purpose of the rendering that is not answered yet."""
     choice: str | None = None
     """The case that a Switch or If took."""
-    begun: tuple[TaskId, ...] = ()
-    """Tasks of a Dag that were started."""
-    done: tuple[TaskId, ...] = ()
+    begun: str = ""
+    """Tasks of a Dag that were started, as a set of positions: hexadecimal digits."""
+    done: str = ""
     """Tasks of a Dag that have ended."""
+    ready: str | None = None
+    """Tasks of a Dag that may start and were not started; None: not looked for yet."""
     open: tuple[tuple[int, int], ...] = ()
     """Values of a loop that were begun and have nothing running: number of the value, of its next task."""
     children: tuple[TaskRunId, ...] = ()
@@ -216,6 +252,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     link: str | None = None
     """How log messages refer to the flow of that execution."""
     batches: Batches | None = None
+    iterated: Iterated | None = None
     passed: bool = False
     """Went on from its breakpoint."""
     course: Course | None = None
@@ -265,11 +302,11 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     holds_slot: bool = False
     """Counted against the flow's concurrency limit (01 §7.1)."""
     progress: Progress | None = None
+    edits: int = 0
+    """Times that the rows were edited by an order, beside the executor: a change made from older rows is refused."""
     runs: Mapping[TaskRunId, TaskRun] = {}
     """Task runs that have not ended."""
 
     @property
     def state(self) -> State:
         return self.histories[-1].state
-    edits: int = 0
-    """Times that the rows were edited by an order, beside the executor: a change made from older rows is refused."""

@@ -31,8 +31,15 @@ class Kind:
     """An attempt ended (`event`)."""
     lost: Act = ignore
     """The worker of the attempt died (`event`)."""
+    refused: Act = ignore
+    """No worker may take the attempt (`event`)."""
     fired: Act = ignore
     """The timer `name` with `number` of the run fired."""
     child_started: Act = ignore
     child_ended: Act = ignore
     """A child execution (`event`)."""
+    child_paused: Act = ignore
+    counted: Act = ignore
+    """The answer (`event`) to `CountRows`."""
+    gathered: Act = ignore
+    """The answer (`event`) to `Gather`."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from batuta.model.ids import FlowKey, TaskId
 from batuta.model.instant import Micros
@@ -29,6 +30,13 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     new_execution: bool = False
     own: bool = True
     """Whether the task itself declares it; false when inherited from an ancestor or the flow."""
+
+
+class WorkerGroup(msgspec.Struct, frozen=True):
+    """Which workers may run a task, and what becomes of it when there are none: WAIT, FAIL or CANCEL."""
+
+    key: Expression
+    fallback: str = "WAIT"
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=str.lower):
@@ -60,7 +68,7 @@ class Leaf(Node, frozen=True, kw_only=True):
     """The task's properties with plugin defaults merged, as plain data; opaque to the engine."""
     outputs_read: frozenset[str] | None = None
     """Ids of the tasks whose outputs its templates name, or None when that cannot be known."""
-    worker_group: str | None = None
+    worker_group: WorkerGroup | None = None
 
 
 class Control(Node, frozen=True, kw_only=True):
@@ -87,6 +95,25 @@ class Dag(Control, frozen=True, kw_only=True):
     tasks: tuple[TaskId, ...] = ()
     depends_on: Mapping[TaskId, tuple[TaskId, ...]] = {}
     concurrent: int = 0
+    places: Mapping[TaskId, int] = {}
+    """Position of each task; this and what follows is made of the above, and never given."""
+    needs: Mapping[TaskId, str] = {}
+    """What each task depends on as a set of positions: hexadecimal digits. A disabled task is no obstacle."""
+    dependents: Mapping[TaskId, tuple[TaskId, ...]] = {}
+
+    def __post_init__(self) -> None:
+        places = {task_id: place for place, task_id in enumerate(self.tasks)}
+        needs: dict[TaskId, str] = {}
+        dependents: dict[TaskId, list[TaskId]] = {}
+        for task_id in self.tasks:
+            others = {one for one in self.depends_on.get(task_id, ()) if one in places}
+            if others:
+                needs[task_id] = f"{sum(1 << places[one] for one in others):x}"
+            for one in others:
+                dependents.setdefault(one, []).append(task_id)
+        force_setattr(self, "places", places)
+        force_setattr(self, "needs", needs)
+        force_setattr(self, "dependents", {one: tuple(rest) for one, rest in dependents.items()})
 
 
 class Choice(Control, frozen=True, kw_only=True):
@@ -122,6 +149,31 @@ class Loop(Control, frozen=True, kw_only=True):
     max_iterations: Expression | None = None
     max_duration: Expression | None = None
     fail_on_max_reached: bool = False
+
+
+class FlowOutput(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    type: str
+    value: Expression
+    required: bool = True
+
+
+class Iterations(Control, frozen=True, kw_only=True):
+    """Loop of Kestra 2: each value is an execution of its own, of the branches below this node.
+
+    `errors` and `finally` belong to each iteration. `engine.iteration` makes the plan of one.
+    """
+
+    values: Expression
+    tasks: tuple[TaskId, ...] = ()
+    concurrency: int = 1
+    """Iterations in progress at once; 0 for no limit of the author's."""
+    transmit_failed: bool = True
+    outputs: tuple[FlowOutput, ...] = ()
+    """Of each iteration."""
+    fetch: str = "AUTO"
+    """FETCH: outputs are a list; STORE: the rows of a file; AUTO: STORE where the values come from a file."""
+    break_when: Expression | None = None
 
 
 class Pause(Control, frozen=True, kw_only=True):
@@ -172,24 +224,28 @@ class WorkDir(Control, frozen=True, kw_only=True):
     timeout: Expression | None = None
     spec: Mapping[str, Any] = {}
     outputs_read: frozenset[str] | None = None
-    worker_group: str | None = None
+    worker_group: WorkerGroup | None = None
 
 
 AnyNode = (
-    Leaf | Sequence | Parallel | Dag | Choice | Each | Loop | Pause | Subflow | EachItem | WorkDir
+    Leaf
+    | Sequence
+    | Parallel
+    | Dag
+    | Choice
+    | Each
+    | Loop
+    | Iterations
+    | Pause
+    | Subflow
+    | EachItem
+    | WorkDir
 )
 
 
 class Concurrency(msgspec.Struct, frozen=True):
     limit: int
     behavior: str = "QUEUE"
-
-
-class FlowOutput(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    type: str
-    value: Expression
-    required: bool = True
 
 
 class Sla(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,14 @@ from batuta.engine.commands import Render, Step
 from batuta.engine.events import (
     AnyEvent,
     AttemptLost,
+    AttemptRefused,
     BreakpointResumed,
     ChildEnded,
+    ChildPaused,
     ChildStarted,
+    Counted,
     Created,
+    Gathered,
     KillRequested,
     PauseRequested,
     Rendered,
@@ -57,8 +61,12 @@ def step(plan: Plan, execution: Execution, event: AnyEvent) -> Step:
 
 def _take_in(turn: Turn, event: AnyEvent) -> None:
     match event:
-        case TaskStarted() | TaskFinished() | AttemptLost() | ChildStarted() | ChildEnded():
-            _about_run(turn, event)
+        case TaskStarted() | TaskFinished() | AttemptLost() | AttemptRefused():
+            _about_attempt(turn, event)
+        case ChildStarted() | ChildEnded():
+            _about_child(turn, event)
+        case ChildPaused() | Counted() | Gathered():
+            _about_loop(turn, event)
         case TimerFired():
             _timer(turn, event)
         case Rendered():
@@ -95,8 +103,8 @@ def _asked(
             assert_never(event)
 
 
-def _about_run(
-    turn: Turn, event: TaskStarted | TaskFinished | AttemptLost | ChildStarted | ChildEnded
+def _about_attempt(
+    turn: Turn, event: TaskStarted | TaskFinished | AttemptLost | AttemptRefused
 ) -> None:
     found = _find(turn, event.task_run_id)
     if found is None:
@@ -109,10 +117,33 @@ def _about_run(
             kind.finished(turn, node, run, event=event)
         case AttemptLost():
             kind.lost(turn, node, run, event=event)
-        case ChildStarted():
-            kind.child_started(turn, node, run, event=event)
         case _:
-            kind.child_ended(turn, node, run, event=event)
+            kind.refused(turn, node, run, event=event)
+
+
+def _about_child(turn: Turn, event: ChildStarted | ChildEnded) -> None:
+    found = _find(turn, event.task_run_id)
+    if found is None:
+        return
+    kind, node, run = found
+    if isinstance(event, ChildStarted):
+        kind.child_started(turn, node, run, event=event)
+    else:
+        kind.child_ended(turn, node, run, event=event)
+
+
+def _about_loop(turn: Turn, event: ChildPaused | Counted | Gathered) -> None:
+    found = _find(turn, event.task_run_id)
+    if found is None:
+        return
+    kind, node, run = found
+    match event:
+        case ChildPaused():
+            kind.child_paused(turn, node, run, event=event)
+        case Counted():
+            kind.counted(turn, node, run, event=event)
+        case _:
+            kind.gathered(turn, node, run, event=event)
 
 
 def _find(turn: Turn, run_id: str) -> tuple[Kind, AnyNode, TaskRun] | None:
@@ -151,7 +182,7 @@ def _rendered(turn: Turn, event: Rendered) -> None:
     if found is None or turn.course.ending is not None:
         return
     kind, node, run = found
-    if purpose.startswith("batch") and turn.progress(run).batches is not None:
+    if _is_one_of_many(turn, run, purpose):
         kind.rendered(turn, node, run, event=event, purpose=purpose)
     elif run.progress is not None and run.progress.waiting == purpose:
         turn.note(run, waiting=None)
@@ -160,6 +191,14 @@ def _rendered(turn: Turn, event: Rendered) -> None:
             _run_if_rendered(turn, run, event)
         else:
             kind.rendered(turn, node, run, event=event, purpose=purpose)
+
+
+def _is_one_of_many(turn: Turn, run: TaskRun, purpose: str) -> bool:
+    """Whether the task run may have asked for several values at once."""
+    progress = turn.progress(run)
+    if purpose.startswith("batch"):
+        return progress.batches is not None
+    return purpose.startswith("break") and progress.iterated is not None
 
 
 def _work(turn: Turn) -> None:

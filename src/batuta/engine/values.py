@@ -69,12 +69,35 @@ def to_items(values: Any) -> tuple[str, ...]:
             raise ValueError(f"the values of a loop are a list, not `{shown}`")
 
 
+def to_entries(values: Any) -> tuple[tuple[str, ...], bool]:
+    """The values of a Loop, repeated ones included: a list, a map, or JSON text of either.
+
+    Of a map keys and values in turn; the flag tells that. Raises `ValueError`.
+    """
+    if isinstance(values, str):
+        values = _read_list(values, "no JSON list or map, and no URI of a file (kestra:///…)")
+    match values:
+        case Mapping():
+            _refuse_missing("Loop", list(values.values()))
+            return tuple(to_text(part) for entry in values.items() for part in entry), True
+        case list() | tuple():
+            _refuse_missing("Loop", values)
+            return tuple(map(to_text, values)), False
+        case _:
+            shown = codec.encode_text(values)
+            raise ValueError(f"the values of a Loop are a list, a map or a file, not `{shown}`")
+
+
 def _texts(values: Sequence[Any]) -> tuple[str, ...]:
+    _refuse_missing("Each", values)
+    return tuple(dict.fromkeys(map(to_text, values)))
+
+
+def _refuse_missing(kind: str, values: Sequence[Any]) -> None:
     missing = sum(value is None for value in values)
     if missing:
         shown = ", ".join(map(_java_text, values))
-        raise ValueError(f"Found '{missing}' null values on Each, with values=[{shown}]")
-    return tuple(dict.fromkeys(map(to_text, values)))
+        raise ValueError(f"Found '{missing}' null values on {kind}, with values=[{shown}]")
 
 
 def to_text(value: Any) -> str:
@@ -82,11 +105,11 @@ def to_text(value: Any) -> str:
     return value if isinstance(value, str) else codec.encode_text(value)
 
 
-def _read_list(text: str) -> Any:
+def _read_list(text: str, what: str = "no JSON list") -> Any:
     try:
         return codec.decode(text)
     except ValueError as error:
-        raise ValueError(f"`{text}` is no JSON list: {error}") from error
+        raise ValueError(f"`{text}` is {what}: {error}") from error
 
 
 def _java_text(value: Any) -> str:
