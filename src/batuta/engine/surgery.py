@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from batuta.engine.execution import Attempt, Course, Execution, Progress, TaskRun
+from batuta.engine.execution import Attempt, Branch, Course, Execution, Progress, TaskRun
 from batuta.engine.lineage import Lineage
-from batuta.engine.plan import Dag, Each, Leaf, Pause, Plan, Subflow, WorkDir
+from batuta.engine.nodes.places import to_text
+from batuta.engine.plan import Dag, Each, Iterations, Leaf, Pause, Plan, Subflow, WorkDir
 from batuta.engine.plan import Loop as LoopNode
 from batuta.engine.rollup import STOPPING, worse
 from batuta.engine.turn import closed
@@ -242,7 +243,7 @@ def _given_up(run: TaskRun, at: Instant) -> tuple[Attempt, ...] | None:
 
 def _is_control(plan: Plan, run: TaskRun) -> bool:
     node = plan.nodes.get(run.task_id)
-    return node is not None and not isinstance(node, (Leaf, Subflow, WorkDir))
+    return node is not None and not isinstance(node, (Leaf, Subflow, Iterations, WorkDir))
 
 
 def _restarted_header(execution: Execution, at: Instant, *, labels: Iterable[Label]) -> Execution:
@@ -334,7 +335,8 @@ def _remembering(lineage: Lineage, run: TaskRun) -> TaskRun:
     node = lineage.plan.nodes.get(run.task_id)
     if run.state is State.RESTARTED:
         return _replace(run, progress=_begins_again(run.progress or Progress()))
-    if run.state is not State.RUNNING or node is None or isinstance(node, (Leaf, Subflow)):
+    elsewhere = node is None or isinstance(node, (Leaf, Subflow, Iterations))
+    if run.state is not State.RUNNING or elsewhere:
         return run
     if isinstance(node, WorkDir) and run.progress is not None and run.progress.attempt:
         return run  # its job is with a worker
@@ -345,7 +347,13 @@ def _remembering(lineage: Lineage, run: TaskRun) -> TaskRun:
 
 def _begins_again(old: Progress) -> Progress:
     """Numbers of attempts are not used twice, and executions that were started are still known."""
-    return Progress(given=old.given, child=old.child, items=old.items, batches=old.batches)
+    return Progress(
+        given=old.given,
+        child=old.child,
+        items=old.items,
+        batches=old.batches,
+        iterated=old.iterated,
+    )
 
 
 def _counted(lineage: Lineage, scope: TaskRun | None, memory: Progress) -> Progress:
@@ -367,19 +375,21 @@ def _counted(lineage: Lineage, scope: TaskRun | None, memory: Progress) -> Progr
         worst=worst,
     )
     fill = _FILL.get(type(lineage.plan.nodes.get(scope.task_id))) if scope is not None else None
-    return (
-        memory
-        if fill is None or scope is None
-        else fill(scope, main, lineage=lineage, memory=memory)
-    )
+    if fill is None or scope is None:
+        return memory
+    filled = fill(scope, main, lineage=lineage, memory=memory)
+    return filled if branch is Branch.TASKS else _replace(filled, cursor=memory.cursor)
 
 
 def _fill_dag(
-    _run: TaskRun, main: Sequence[TaskRun], *, lineage: Lineage, memory: Progress
+    run: TaskRun, main: Sequence[TaskRun], *, lineage: Lineage, memory: Progress
 ) -> Progress:
-    del lineage
-    done = tuple(child.task_id for child in main if child.state.is_terminal)
-    return _replace(memory, begun=tuple(child.task_id for child in main), done=done)
+    node = lineage.plan.nodes[run.task_id]
+    places = node.places if isinstance(node, Dag) else {}
+    known = [child for child in main if child.task_id in places]
+    ended = (places[child.task_id] for child in known if child.state.is_terminal)
+    begun = (places[child.task_id] for child in known)
+    return _replace(memory, begun=to_text(begun), done=to_text(ended))
 
 
 def _fill_loop(
