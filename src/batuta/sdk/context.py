@@ -122,7 +122,9 @@ class KeyValue(msgspec.Struct, frozen=True, kw_only=True):
 class KeyValues(Protocol):
     """05 §11. Raises `PermissionError` for a namespace that is not allowed."""
 
-    async def get(self, namespace: str, key: str) -> KeyValue | None: ...
+    async def get(self, namespace: str, key: str) -> KeyValue | None:
+        """Raises `PluginError` when the value has expired since it was last asked for."""
+        ...
 
     async def set(self, namespace: str, entry: KeyValue, *, overwrite: bool = True) -> None:
         """Raises `KeyError` when the key exists and `overwrite` is false."""

@@ -6,19 +6,24 @@ from typing import Any
 
 from batuta.model import codec
 from batuta.operations import keyvalues
+from batuta.operations.errors import NotFoundError
 from batuta.sdk.context import KeyValue
 from batuta.server.answers.question import Answer, Question, namespace_file
 from batuta.storage.layout import namespace_files_path, to_uri
 
 
 async def _kv_get(question: Question) -> Any:
-    found = await keyvalues.get(
-        question.caller,
-        question.services,
-        question.arguments["namespace"],
-        key=question.arguments["key"],
-    )
-    return None if found is None else codec.to_plain(found)
+    """05 §11.1: a value that has expired is an error once, afterwards there is none."""
+    try:
+        found = await keyvalues.read(
+            question.caller,
+            question.services,
+            question.arguments["namespace"],
+            key=question.arguments["key"],
+        )
+    except NotFoundError:
+        return None
+    return codec.to_plain(found)
 
 
 async def _kv_set(question: Question) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 from typing_extensions import override
 
+from batuta.plugins.core.merging import merge_deep
 from batuta.sdk import Outcome, Placement, Property, RunContext, Task, TaskError
 
 
@@ -27,6 +28,10 @@ class SetVariables(
 
     # Outputs
     None.
+
+    # Notes
+    Maps merge, a list gets the items that it does not hold yet, and null changes nothing. To replace a list, remove
+    the variable with `core.execution.UnsetVariables` first.
     """
 
     variables: Property[dict[str, Any]] = Field(description="Names and values.")
@@ -40,7 +45,7 @@ class SetVariables(
         known = [name for name in self.variables if name in present]
         if known and not self.overwrite:
             raise TaskError(
-                f"`overwrite` is set to false and the following variables already exist: {', '.join(known)}"
+                f"`overwrite` is set to false and the following variables already exist: {','.join(known)}"
             )
         return Outcome(variables=merge_deep(present, self.variables))
 
@@ -86,16 +91,6 @@ def current_variables(ctx: RunContext) -> Mapping[str, Any]:
     held = ctx.variables.get("vars") or {}
     raw: Mapping[str, Any] = getattr(held, "raw", held)
     return raw
-
-
-def merge_deep(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """`upper` over `lower`; maps are merged, anything else is replaced."""
-    merged = dict(lower)
-    for name, value in upper.items():
-        present = merged.get(name)
-        both = isinstance(present, Mapping) and isinstance(value, Mapping)
-        merged[name] = merge_deep(present, value) if both else value  # type: ignore[arg-type]
-    return merged
 
 
 def without(variables: Mapping[str, Any], path: list[str]) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from batuta.sdk import RunContext, TaskError
 from batuta.sdk.context import KeyValue
 
 _KEY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*", re.ASCII)
+_READABLE = re.compile(r"(?:\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?)?", re.ASCII)
+"""The part of a date-time before its zone."""
 _DURATION = re.compile(r"P(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+S)?)?", re.ASCII)
 
 
@@ -80,11 +82,14 @@ def _boolean(text: str) -> tuple[Any, KeyValueType]:
 
 
 def _instant(text: str) -> tuple[Any, KeyValueType]:
-    if "T" not in text.upper():
-        raise ValueError(
-            f"Text '{text}' could not be parsed at index {len(text)}: a date-time with `Z` or an offset is expected"
-        )
-    return to_iso(from_iso(text)), KeyValueType.DATETIME
+    try:
+        if "T" in text.upper():
+            return to_iso(from_iso(text)), KeyValueType.DATETIME
+    except ValueError:
+        pass
+    readable = _READABLE.match(text)
+    end = 0 if readable is None else readable.end()
+    raise ValueError(f"Text '{text}' could not be parsed at index {end}")
 
 
 def _duration(text: str) -> tuple[Any, KeyValueType]:

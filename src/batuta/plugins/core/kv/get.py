@@ -31,6 +31,9 @@ class Get(Task, type="io.kestra.plugin.core.kv.Get", placement=Placement.SERVER)
 
     # Outputs
     `value`: the value with its type, null when there is none. Durations are numbers of seconds.
+
+    # Notes
+    Fails when the value has expired; from then on the key is missing.
     """
 
     key: Property[str] = Field(description="The key.")

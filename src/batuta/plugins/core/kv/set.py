@@ -64,7 +64,7 @@ class Set(Task, type="io.kestra.plugin.core.kv.Set", placement=Placement.SERVER)
         try:
             value, kind = convert(to_plain(ctx.render_typed(raw)), self.kv_type)
         except ValueError as error:
-            raise PropertyError("value", str(error)) from error
+            raise TaskError(str(error)) from error
         entry = KeyValue(
             key=self.key,
             value=value,
