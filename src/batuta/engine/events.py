@@ -1,6 +1,6 @@
 """What happened: the closed union of inputs to `step`. Each carries the instant at which it is taken in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -91,6 +91,15 @@ class Rendered(Event, frozen=True, kw_only=True):
     request_id: str
     values: Mapping[str, Any] = {}
     problem: str | None = None
+
+
+class Answers(Event, frozen=True, kw_only=True):
+    """Answers to what one turn asked: all of them are taken in before anything that follows from one of them.
+
+    So a branch that turns out to be empty does not let its parent go on before its sisters have begun (01 §4.5).
+    """
+
+    rendered: tuple[Rendered, ...]
 
 
 class ChildStarted(Event, frozen=True, kw_only=True):
@@ -195,6 +204,7 @@ AnyEvent = (
     | AttemptRefused
     | TimerFired
     | Rendered
+    | Answers
     | ChildStarted
     | ChildEnded
     | ChildPaused
@@ -209,3 +219,12 @@ AnyEvent = (
     | StatusForced
     | BreakpointResumed
 )
+
+
+def together(events: Sequence[AnyEvent]) -> list[AnyEvent]:
+    """What answers the commands of one turn, the renderings among it as one event."""
+    rendered = tuple(event for event in events if isinstance(event, Rendered))
+    if len(rendered) <= 1:
+        return list(events)
+    others = [event for event in events if not isinstance(event, Rendered)]
+    return [*others, Answers(at=rendered[-1].at, rendered=rendered)]

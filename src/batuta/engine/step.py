@@ -9,6 +9,7 @@ from typing import assert_never
 from batuta.engine import branch, course, ending, operation, sla
 from batuta.engine.commands import Render, Step
 from batuta.engine.events import (
+    Answers,
     AnyEvent,
     AttemptLost,
     AttemptRefused,
@@ -71,6 +72,9 @@ def _take_in(turn: Turn, event: AnyEvent) -> None:
             _timer(turn, event)
         case Rendered():
             _rendered(turn, event)
+        case Answers(rendered=answers):
+            for answer in answers:
+                _rendered(turn, answer)
         case Created():
             course.created(turn)
         case SlotGranted():

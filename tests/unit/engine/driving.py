@@ -176,7 +176,7 @@ class Drive:
                 for answer in self._answer(command)
             ]
             order = sorted(answers, key=lambda pair: (isinstance(pair[1], e.Rendered), pair[0]))
-            queue.extend(answer for _, answer in order)
+            queue.extend(e.together([answer for _, answer in order]))
         return self
 
     def fire(self, limit: int = 100) -> "Drive":

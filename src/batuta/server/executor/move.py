@@ -26,7 +26,7 @@ from batuta.engine.commands import (
     SetTimer,
     StartChild,
 )
-from batuta.engine.events import AnyEvent, KillRequested, Rendered
+from batuta.engine.events import AnyEvent, KillRequested, Rendered, together
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Concurrency, Leaf
 from batuta.engine.step import step
@@ -101,10 +101,12 @@ class Mover:
             for change in result.changes:
                 await self._record(live, change, draft)
             # Task runs are made in the recorded order when tasks are answered before templates.
+            answers: list[AnyEvent] = []
             for command in sorted(result.commands, key=_is_no_task):
                 answer = await self._obey(live, command, draft)
                 if answer is not None:
-                    queue.append(answer)
+                    answers.append(answer)
+            queue.extend(together(answers))
 
     async def renew(self, execution_id: ExecutionId, draft: Draft) -> None:
         """`RENEW_TIMER` fired."""
