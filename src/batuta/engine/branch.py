@@ -49,10 +49,18 @@ def close(turn: Turn, node: Any, run: TaskRun, *, state: State) -> None:
     turn.end(run, state, attempts=closed(run, state, turn.at))
 
 
-def start(turn: Turn, scope: Scope, task_id: TaskId, **fields: Any) -> None:
-    """Create a main child."""
-    turn.note(scope, live=turn.progress(scope).live + 1)
-    turn.spawn(task_id, _current(turn, scope), **fields)
+def start(
+    turn: Turn,
+    scope: Scope,
+    task_id: TaskId,
+    *,
+    value: str | None = None,
+    iteration: int | None = None,
+    **memory: Any,
+) -> None:
+    """Create a main child; what else the scope has to remember of it comes in `memory`."""
+    turn.note(scope, live=turn.progress(scope).live + 1, **memory)
+    turn.spawn(task_id, _current(turn, scope), value=value, iteration=iteration)
 
 
 def schedule_in_order(turn: Turn, scope: Scope, tasks: tuple[TaskId, ...]) -> bool:
@@ -62,8 +70,7 @@ def schedule_in_order(turn: Turn, scope: Scope, tasks: tuple[TaskId, ...]) -> bo
         return False
     if progress.cursor >= len(tasks):
         return True
-    turn.note(scope, cursor=progress.cursor + 1)
-    start(turn, scope, tasks[progress.cursor])
+    start(turn, scope, tasks[progress.cursor], cursor=progress.cursor + 1)
     return False
 
 
@@ -102,9 +109,9 @@ def child_ended(turn: Turn, scope: Scope, child: TaskRun, *, flowing: Flowing) -
     node = _node(turn, scope)
     progress = turn.progress(scope)
     live = progress.live - 1
-    if child.task_id in _side_tasks(node):
+    if _is_side(node, progress, child):
         turn.note(scope, live=live, side=progress.side - 1)
-    elif scope is None and child.task_id not in turn.plan.tasks:
+    elif scope is None and not _is_main(turn.plan.tasks, progress, child):
         turn.note(scope, live=live)  # an onPause task, which has no parent (01 §6.12)
     else:
         turn.note(scope, live=live, worst=worse(progress.worst, child.state))
@@ -145,6 +152,8 @@ def _list(node: Any, branch: Branch) -> tuple[TaskId, ...]:
             tasks = node.errors
         case Branch.FINALLY:
             tasks = node.finally_
+        case Branch.TASKS:
+            tasks = ()
         case _:
             tasks = node.after
     result: tuple[TaskId, ...] = tasks
@@ -156,9 +165,28 @@ def _node(turn: Turn, scope: Scope) -> Any:
     return turn.plan if scope is None else turn.plan.nodes[scope.task_id]
 
 
-def _side_tasks(node: Any) -> tuple[TaskId, ...]:
-    result: tuple[TaskId, ...] = (*node.errors, *node.finally_, *getattr(node, "after", ()))
-    return result
+def _is_side(node: Any, progress: Progress, child: TaskRun) -> bool:
+    """Lists are only searched where the child is not the one that was started last."""
+    if not progress.side:
+        return False
+    if _is_last(_list(node, progress.branch), progress, child):
+        return True
+    lists: tuple[tuple[TaskId, ...], ...] = (
+        node.errors,
+        node.finally_,
+        getattr(node, "after", ()),
+    )
+    return any(child.task_id in tasks for tasks in lists)
+
+
+def _is_main(tasks: tuple[TaskId, ...], progress: Progress, child: TaskRun) -> bool:
+    on_tasks = progress.branch is Branch.TASKS
+    return (on_tasks and _is_last(tasks, progress, child)) or child.task_id in tasks
+
+
+def _is_last(tasks: tuple[TaskId, ...], progress: Progress, child: TaskRun) -> bool:
+    place = progress.cursor - 1
+    return 0 <= place < len(tasks) and tasks[place] == child.task_id
 
 
 def _current(turn: Turn, scope: Scope) -> Scope:

@@ -1,6 +1,7 @@
 """The task runs that have not ended, as a mapping of which a changed copy is cheap however many there are."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from typing_extensions import override
 
@@ -37,6 +38,14 @@ class LiveRuns(Mapping[TaskRunId, TaskRun]):
         if run_id in self._changes:
             raise KeyError(run_id)
         return self._base[run_id]
+
+    @override
+    def get(self, run_id: TaskRunId, default: Any = None) -> Any:
+        """As of any mapping, without the cost of an exception."""
+        run = self._changes.get(run_id)
+        if run is None and run_id not in self._changes:
+            run = self._base.get(run_id)
+        return default if run is None else run
 
     @override
     def __contains__(self, run_id: object) -> bool:

@@ -6,6 +6,7 @@ from batuta.engine.execution import TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.nodes import sequence
 from batuta.engine.nodes.parallel import has_room
+from batuta.engine.nodes.places import to_number
 from batuta.engine.plan import Dag
 from batuta.engine.turn import Turn
 
@@ -15,22 +16,45 @@ def enter(turn: Turn, _node: Dag, run: TaskRun) -> None:
 
 
 def schedule(turn: Turn, node: Dag, run: TaskRun) -> bool:
-    begun, done = set(turn.progress(run).begun), set(turn.progress(run).done)
-    # A dependency that is disabled is no obstacle.
-    waiting = set(node.tasks) - done
-    for task_id in node.tasks:
-        if task_id in begun or not waiting.isdisjoint(node.depends_on.get(task_id, ())):
-            continue
-        if not has_room(turn, run, node.concurrent):
-            return False
-        begun.add(task_id)
-        turn.note(run, begun=(*turn.progress(run).begun, task_id))
-        branch.start(turn, run, task_id)
-    return len(begun) == len(node.tasks)
+    """Those that may start, in the order in which they are written."""
+    progress = turn.progress(run)
+    begun = to_number(progress.begun)
+    ready = _ready(node, progress.ready, begun=begun, done=to_number(progress.done))
+    while ready and has_room(turn, run, node.concurrent):
+        first = ready & -ready
+        ready ^= first
+        begun |= first
+        branch.start(turn, run, node.tasks[first.bit_length() - 1])
+    turn.note(run, begun=f"{begun:x}", ready=f"{ready:x}")
+    return begun.bit_count() == len(node.tasks)
+
+
+def _ready(node: Dag, known: str | None, *, begun: int, done: int) -> int:
+    """Looked for among all tasks once; afterwards whatever ends tells."""
+    if known is not None:
+        return to_number(known)
+    ready = 0
+    for place, task_id in enumerate(node.tasks):
+        if not to_number(node.needs.get(task_id)) & ~done:
+            ready |= 1 << place
+    return ready & ~begun
 
 
 def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
-    turn.note(run, done=(*turn.progress(run).done, child.task_id))
+    """What depends on the task and on nothing else that has not ended may start."""
+    node, progress = turn.plan.nodes.get(run.task_id), turn.progress(run)
+    if not isinstance(node, Dag) or child.task_id not in node.places:
+        return
+    begun = to_number(progress.begun)
+    done = to_number(progress.done) | 1 << node.places[child.task_id]
+    ready = progress.ready
+    if ready is not None:
+        found = to_number(ready)
+        for task_id in node.dependents.get(child.task_id, ()):
+            if not to_number(node.needs.get(task_id)) & ~done:
+                found |= 1 << node.places[task_id]
+        ready = f"{found & ~begun:x}"
+    turn.note(run, done=f"{done:x}", ready=ready)
 
 
 KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted=counted))

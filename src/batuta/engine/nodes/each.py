@@ -54,14 +54,12 @@ def schedule(turn: Turn, node: Each, run: TaskRun) -> bool:
         return False
     while turn.progress(run).open and has_room(turn, run, node.concurrency):
         place, *rest = turn.progress(run).open
-        turn.note(run, open=tuple(rest))
-        _start(turn, node, run, place=place)
+        _start(turn, node, run, place=place, open=tuple(rest))
     width = 1 if node.ordered else len(node.tasks)
     end = len(items) * width if node.tasks else 0
     while turn.progress(run).cursor < end and has_room(turn, run, node.concurrency):
         cursor = turn.progress(run).cursor
-        turn.note(run, cursor=cursor + 1)
-        _start(turn, node, run, place=divmod(cursor, width))
+        _start(turn, node, run, place=divmod(cursor, width), cursor=cursor + 1)
     return turn.progress(run).cursor >= end and not turn.progress(run).open
 
 
@@ -74,10 +72,13 @@ def _ask(turn: Turn, node: Each, run: TaskRun) -> None:
         turn.emit(Render(request_id=f"{run.id}/values", values=values, frame=turn.runs[run.id]))
 
 
-def _start(turn: Turn, node: Each, run: TaskRun, *, place: tuple[int, int]) -> None:
+def _start(
+    turn: Turn, node: Each, run: TaskRun, *, place: tuple[int, int], **memory: object
+) -> None:
     index, position = place
     items = turn.progress(run).items or ()
-    branch.start(turn, run, node.tasks[position], value=items[index], iteration=index)
+    task_id = node.tasks[position]
+    branch.start(turn, run, task_id, value=items[index], iteration=index, **memory)
 
 
 def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:

@@ -16,8 +16,7 @@ def enter(turn: Turn, _node: Parallel, run: TaskRun) -> None:
 def schedule(turn: Turn, node: Parallel, run: TaskRun) -> bool:
     while turn.progress(run).cursor < len(node.tasks) and has_room(turn, run, node.concurrent):
         cursor = turn.progress(run).cursor
-        turn.note(run, cursor=cursor + 1)
-        branch.start(turn, run, node.tasks[cursor])
+        branch.start(turn, run, node.tasks[cursor], cursor=cursor + 1)
     return turn.progress(run).cursor >= len(node.tasks)
 
 
