@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import pytest
 
-from tests.plugins.flows import Case, Done, check, run_all
+from tests.plugins.flows import Case, Done, run_all, seen, wanted
 
 pytestmark = [pytest.mark.timeout(200), pytest.mark.slow]
 
@@ -320,4 +320,4 @@ def done() -> Mapping[str, Done]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_flow(name: str) -> None:
-    check(CASES[name], done()[name])
+    assert seen(CASES[name], done()[name]) == wanted(CASES[name])

@@ -68,7 +68,7 @@ async def test_concat_appends_the_separator_after_every_file(ctx: FakeRunContext
     by_text = (await run(ctx, "storage.Concat", files=str(uris).replace("'", '"'))).uri
     assert (by_text[-4:], await text(ctx, by_text)) == (".tmp", "onetwo")
     for wrong in ({"a": 1}, "no json"):
-        with pytest.raises(PropertyError, match="files"):
+        with pytest.raises(TaskError, match="files"):
             await run(ctx, "storage.Concat", files=wrong)
 
 

@@ -84,7 +84,7 @@ def _uris(files: Any) -> list[str]:
         except ValueError as error:
             raise PropertyError("files", f"expected a list or a JSON array: {error}") from error
     if not isinstance(files, list):
-        raise PropertyError("files", f"Invalid files properties with type '{type(files).__name__}'")
+        raise TaskError(f"Invalid files properties with type '{type(files).__name__}'")
     return [str(uri) for uri in files]
 
 

@@ -9,11 +9,14 @@ from typing import BinaryIO
 
 import msgspec
 
+from batuta.expr.errors import ExpressionError
+from batuta.expr.regex import compile_java
 from batuta.plugins.core.storage.source import lines_of
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)i?b?", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "p": 1 << 50}
 _MAX_OPEN = 128
+_SECONDS_PER_LINE = 2.0
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,12 +96,15 @@ def _deal(
 def _by_pattern(pattern: str) -> Callable[[bytes], object]:
     """The first group of the expression; lines that do not match are dropped."""
     try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"`{pattern}` is no regular expression: {error}") from error
+        compiled = compile_java(pattern)
+    except ExpressionError as error:
+        raise ValueError(str(error)) from error
 
     def key_of(line: bytes) -> object:
-        match = compiled.search(line.decode("utf-8", "replace"))
+        try:
+            match = compiled.search(line.decode("utf-8", "replace"), timeout=_SECONDS_PER_LINE)
+        except TimeoutError as error:
+            raise ValueError(f"`{pattern}` takes too long") from error
         return None if match is None else match[min(1, compiled.groups)]
 
     return key_of
