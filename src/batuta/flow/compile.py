@@ -10,7 +10,7 @@ from batuta.flow.reads import Reads, reads_of
 from batuta.model.duration import parse_duration
 from batuta.model.ids import FlowKey, TaskId
 from batuta.model.label import Label
-from batuta.sdk.definition import ControlTask, Placement, Retry, Task, TaskBase
+from batuta.sdk.definition import ControlTask, Placement, Retry, Task, TaskBase, WorkerGroup
 from batuta.sdk.input import Output
 
 
@@ -56,6 +56,12 @@ def compile_retry(retry: Retry | None, *, own: bool) -> plan.Retry | None:
     )
 
 
+def _group(group: WorkerGroup | None) -> plan.WorkerGroup | None:
+    if group is None or group.key is None:
+        return None
+    return plan.WorkerGroup(group.key, group.fallback or "WAIT")
+
+
 def _micros(text: str | None) -> int | None:
     return None if text is None else parse_duration(text)
 
@@ -90,6 +96,7 @@ class _Builder:
         self.parents: dict[TaskId, TaskId] = {}
         self._around: list[TaskId] = []
         self._retries = [compile_retry(flow.retry, own=False)]
+        self._group = _group(flow.worker_group)
         self._variables: Mapping[str, Any] = flow.variables or {}
         self._variable_reads: Reads | None = None
 
@@ -139,8 +146,8 @@ class _Builder:
             reads = reads.merged(self._variable_reads)
         return reads.outputs
 
-    def worker_group(self, task: TaskBase) -> str | None:
-        return None if task.worker_group is None else task.worker_group.key
+    def worker_group(self, task: TaskBase) -> plan.WorkerGroup | None:
+        return _group(task.worker_group) or self._group
 
     def whole_number(self, value: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -156,7 +163,11 @@ class _Builder:
         full = {"id": task_id, "type": type_name, **spec}
         self._place(name)
         self.nodes[name] = plan.Leaf(
-            id=name, type=type_name, spec=full, outputs_read=reads_of(full).outputs
+            id=name,
+            type=type_name,
+            spec=full,
+            outputs_read=reads_of(full).outputs,
+            worker_group=self._group,
         )
         return name
 
@@ -199,7 +210,7 @@ class _Builder:
             timeout=task.timeout,
             spec=dict(task.spec),
             outputs_read=self.outputs_read(task),
-            worker_group=self.worker_group(task),
+            worker_group=None if updates else self.worker_group(task),
         )
 
 

@@ -56,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folders below which `file://` may be read."""
     worker_threads: int = 0
     """Jobs at once; 0 means eight for each processor."""
+    worker_groups: Mapping[str, int] = {}
+    """Groups that workers of this installation serve, each with its own jobs at once."""
     docker_fallback: bool = False
     """Run container tasks in a process when no Docker daemon can be reached."""
     termination_grace: Micros = 5 * MINUTE

@@ -16,6 +16,7 @@ from batuta.engine.plan import (
     Retry,
     Subflow,
     WorkDir,
+    WorkerGroup,
 )
 from batuta.engine.plan import Sequence as SequenceNode
 from batuta.model.ids import TaskId
@@ -36,6 +37,7 @@ __all__ = [
     "Subflow",
     "TaskId",
     "WorkDir",
+    "WorkerGroup",
 ]
 
 
@@ -66,7 +68,9 @@ class NodeBuilder(Protocol):
         """Ids of the tasks whose outputs a task's templates name; None when that cannot be known."""
         ...
 
-    def worker_group(self, task: Any) -> str | None: ...
+    def worker_group(self, task: Any) -> WorkerGroup | None:
+        """The group that must run it: its own, else that of the flow."""
+        ...
 
     def whole_number(self, value: Any) -> int:
         """A limit that the engine needs before anything is rendered; 0 when the author wrote an expression."""

@@ -29,7 +29,8 @@ from batuta.server.scheduler import SchedulerRole
 from batuta.server.worker.pool import PoolOptions, WorkerPool
 from batuta.server.worker.workplace import Workplace
 
-MakePool = Callable[[Reports], Pool]
+MakePool = Callable[[Reports, str | None], Pool]
+"""The workers of a group; None: those without a tag."""
 
 
 class RoleOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +47,7 @@ class RoleOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Roles(msgspec.Struct, frozen=True):
     executor: Executor
     scheduler: SchedulerRole
-    pool: Pool | None
+    pools: tuple[Pool, ...]
 
     async def run(self) -> None:
         """Until cancelled; then jobs that run get their grace and the leases are given back."""
@@ -55,8 +56,7 @@ class Roles(msgspec.Struct, frozen=True):
                 group.create_task(self.executor.run())
                 group.create_task(self.scheduler.run())
         finally:
-            if self.pool is not None:
-                await self.pool.close()
+            await asyncio.gather(*(pool.close() for pool in self.pools))
 
 
 def make_roles(
@@ -90,9 +90,10 @@ def make_roles(
     reports = Reports(work=work, residents=residents, answers=Answers(services))
     patient.place = place = _place(services, options, reports, rendering=expr)
     work.on_finished = reports.finished
-    work.pool = pool = (
-        _pool(services, options, reports) if make_pool is None else make_pool(reports)
-    )
+    make_pool = make_pool or _pools(services, options)
+    if make_pool is not None:
+        work.pool = make_pool(reports, None)
+        work.groups = {group: make_pool(reports, group) for group in settings.worker_groups}
     executor = Executor(
         services,
         owner=options.owner,
@@ -102,7 +103,8 @@ def make_roles(
         listeners=listeners,
     )
     scheduler = SchedulerRole(services, surroundings=surroundings, settings=expr, place=place)
-    return Roles(executor, scheduler, pool)
+    pools = () if work.pool is None else (work.pool, *work.groups.values())
+    return Roles(executor, scheduler, pools)
 
 
 def _place(
@@ -125,13 +127,27 @@ def _place(
     )
 
 
-def _pool(services: Services, options: RoleOptions, reports: Reports) -> WorkerPool | None:
-    if options.storage is None:
+def _pools(services: Services, options: RoleOptions) -> MakePool | None:
+    """Worker processes of this machine, one for each group, started on demand."""
+    storage = options.storage
+    if storage is None:
         return None
+    return lambda reports, group: _pool(services, options, reports, storage=storage, group=group)
+
+
+def _pool(
+    services: Services,
+    options: RoleOptions,
+    reports: Reports,
+    *,
+    storage: StorageAccess,
+    group: str | None,
+) -> WorkerPool:
     settings = services.settings
+    threads = settings.worker_threads if group is None else settings.worker_groups[group]
     setup = Setup(
-        worker_id=options.owner,
-        storage=options.storage,
+        worker_id=options.owner if group is None else f"{options.owner}-{group}",
+        storage=storage,
         tmp_dir=str(options.tmp_dir),
         cache_dir=str(options.cache_dir),
         settings=settings.plugin_settings,
@@ -143,7 +159,7 @@ def _pool(services: Services, options: RoleOptions, reports: Reports) -> WorkerP
     return WorkerPool(
         PoolOptions(
             setup=setup,
-            capacity=settings.worker_threads,
+            capacity=threads,
             grace=settings.termination_grace,
             liveness=settings.liveness_timeout,
         ),

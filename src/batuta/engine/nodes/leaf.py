@@ -1,11 +1,21 @@
 """A task that a worker, or the executor itself, runs: attempts, results, retries."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from batuta.engine import retry
 from batuta.engine.commands import KillTask, Render, RunTask
 from batuta.engine.ending import give_up
-from batuta.engine.events import AttemptLost, ChildRun, Rendered, TaskFinished, TaskStarted
+from batuta.engine.events import (
+    AttemptLost,
+    AttemptRefused,
+    ChildRun,
+    Rendered,
+    TaskFinished,
+    TaskStarted,
+)
 from batuta.engine.execution import Attempt, Progress, TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.plan import Leaf, WorkDir
@@ -20,25 +30,36 @@ from batuta.model.state import Histories, History, State
 _replace = msgspec.structs.replace
 
 
+_TERMS = "timeout"
+"""Purpose of the rendering of what must be known before an attempt is given out."""
+
+
 def enter(turn: Turn, node: Leaf | WorkDir, run: TaskRun) -> None:
-    if is_template(node.timeout):
-        turn.note(run, waiting="timeout")
-        turn.emit(
-            Render(request_id=f"{run.id}/timeout", values={"timeout": node.timeout}, frame=run)
-        )
+    terms = _terms(node)
+    templates = {name: value for name, value in terms.items() if is_template(value)}
+    if templates:
+        turn.note(run, waiting=_TERMS)
+        turn.emit(Render(request_id=f"{run.id}/{_TERMS}", values=templates, frame=run))
     else:
-        _give_out(turn, node, run, timeout=node.timeout)
+        _give_out(turn, node, run, terms=terms)
 
 
 def rendered(turn: Turn, node: Leaf, run: TaskRun, *, event: Rendered, purpose: str) -> None:
-    """The timeout is known."""
+    """The terms of the attempt are known."""
+    del purpose
     if event.problem is None:
-        _give_out(turn, node, run, timeout=event.values.get(purpose))
+        _give_out(turn, node, run, terms={**_terms(node), **event.values})
     else:
         _fail(turn, node, run, problem=event.problem)
 
 
-def _give_out(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, timeout: object) -> None:
+def _terms(node: Leaf | WorkDir) -> Mapping[str, object]:
+    group = node.worker_group
+    return {"timeout": node.timeout, "group": None if group is None else group.key}
+
+
+def _give_out(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, terms: Mapping[str, Any]) -> None:
+    timeout, group = terms["timeout"], terms["group"]
     try:
         limit: Micros | None = None if timeout is None or timeout == "" else to_duration(timeout)
     except ValueError as error:
@@ -51,7 +72,14 @@ def _give_out(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, timeout: object
         run = turn.mark(run, State.SUBMITTED)
     number = next_number(turn, run)
     turn.note(run, attempt=number, given=number)
-    turn.emit(RunTask(task_run=turn.runs[run.id], attempt=number, timeout=limit))
+    turn.emit(
+        RunTask(
+            task_run=turn.runs[run.id],
+            attempt=number,
+            timeout=limit,
+            group=str(group).strip() or None if group is not None else None,
+        )
+    )
 
 
 def _fail(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, problem: str) -> None:
@@ -173,6 +201,34 @@ def lost(turn: Turn, node: Leaf, run: TaskRun, *, event: AttemptLost) -> None:
         settle(turn, node, turn.put(_replace(run, attempts=attempts)), state=State.FAILED)
 
 
+def refused(turn: Turn, node: Leaf, run: TaskRun, *, event: AttemptRefused) -> None:
+    """What the task asked for as the fallback of its worker group (01 §4.1, §5.1)."""
+    again = put_back(turn, run, event.attempt)
+    if again is not None and not cancelled(turn, node, again, event=event):
+        _fail(turn, node, again, problem=unserved(event))
+
+
+def put_back(turn: Turn, run: TaskRun, number: int) -> TaskRun | None:
+    """The task run without the attempt that was given out and has not begun; None if it is not so."""
+    if not is_out(turn, run, number) or is_begun(run):
+        return None
+    turn.note(run, attempt=0)
+    return turn.runs[run.id]
+
+
+def cancelled(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, event: AttemptRefused) -> bool:
+    """Whether the task is to be CANCELLED when no worker may take it; then it is so now."""
+    if node.worker_group is None or node.worker_group.fallback != "CANCEL":
+        return False
+    turn.log("WARN", f"{unserved(event)}, the task is cancelled", run)
+    turn.end(run, State.CANCELLED, progress=kept(turn, run))
+    return True
+
+
+def unserved(event: AttemptRefused) -> str:
+    return f"No worker serves the worker group `{event.group}`"
+
+
 def killed(turn: Turn, _node: Leaf, run: TaskRun, *, hard: bool, cascade: bool) -> None:
     """A running attempt is told to stop and reports; what has not begun is KILLED at once (01 §4.9)."""
     del cascade
@@ -239,5 +295,6 @@ KIND = Kind(
     started=started,
     finished=finished,
     lost=lost,
+    refused=refused,
     fired=retry.fired,
 )

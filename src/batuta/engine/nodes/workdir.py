@@ -8,7 +8,7 @@ import msgspec
 
 from batuta.engine import branch, retry
 from batuta.engine.branch import Flowing
-from batuta.engine.events import TaskFinished
+from batuta.engine.events import AttemptRefused, TaskFinished
 from batuta.engine.execution import Ended, TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.nodes import leaf, sequence
@@ -35,6 +35,14 @@ def finished(turn: Turn, node: WorkDir, run: TaskRun, *, event: TaskFinished) ->
         _fail(turn, node, run)
         return
     turn.advance(run)
+
+
+def refused(turn: Turn, node: WorkDir, run: TaskRun, *, event: AttemptRefused) -> None:
+    again = leaf.put_back(turn, run, event.attempt)
+    if again is not None and not leaf.cancelled(turn, node, again, event=event):
+        turn.log("ERROR", leaf.unserved(event), again)
+        attempts = begun(again, turn.at)
+        _fail(turn, node, turn.put(msgspec.structs.replace(again, attempts=attempts)))
 
 
 def _add_child(turn: Turn, _node: WorkDir, child: TaskRun, *, state: State) -> None:
@@ -97,5 +105,6 @@ KIND = Kind(
     started=leaf.started,
     finished=finished,
     lost=leaf.lost,
+    refused=refused,
     fired=retry.fired,
 )

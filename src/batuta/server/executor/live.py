@@ -27,6 +27,7 @@ class Live:
         "cipher",
         "declared",
         "execution",
+        "ignored_groups",
         "items_saved",
         "link",
         "loaded",
@@ -63,6 +64,8 @@ class Live:
         """Why the outputs of the flow could not be rendered; told to a parent that waits."""
         self.masks = Masks()
         """Secrets that templates of the execution have met; hidden in all that it logs."""
+        self.ignored_groups: set[str] = set()
+        """Worker groups of which was said that nobody heeds them."""
         self.states: dict[str, dict[str | None, str]] | None = {} if keeps_states else None
         """State by task and own value, for `tasks` of templates; None where no template names it."""
         self._deferred = 0

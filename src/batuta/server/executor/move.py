@@ -45,6 +45,7 @@ from batuta.server.executor.lookup import NeedsLookUpError
 from batuta.server.executor.note import InlineNote, Note, RenderNote, TaskNote
 from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering, render_all
+from batuta.server.executor.tags import Tags
 from batuta.server.listening import Ear
 from batuta.server.lock import released_row
 from batuta.server.worker.render import JobRenderer
@@ -82,6 +83,7 @@ class Mover:
         self._listeners = listeners
         self._inline = inline
         self._children = children
+        self._tags = Tags(services.settings.worker_groups)
 
     async def move(self, live: Live, events: Iterable[AnyEvent], draft: Draft) -> None:
         """Take in the events and what follows from them. Rows and orders are gathered in `draft`."""
@@ -176,7 +178,10 @@ class Mover:
     async def _run(self, live: Live, command: RunTask, draft: Draft) -> AnyEvent | None:
         run = live.execution.runs.get(command.task_run.id, command.task_run)
         node = live.plan.nodes[run.task_id]
-        if isinstance(node, Leaf) and node.inline:
+        warning = self._tags.warning(live, command.group, at=self._services.clock.now())
+        if warning is not None:
+            draft.logs.append(warning)
+        if isinstance(node, Leaf) and node.inline and not self._tags.bind(command.group):
             try:
                 result = await self._rendering.attempt(
                     live,
@@ -192,9 +197,8 @@ class Mover:
             draft.logs += log_rows(result.info, result.logs, kind=kind)
             draft.metrics += metric_rows(result.info, result.metrics, kind=kind)
             return result.event
-        group = getattr(node, "worker_group", None)
         note = TaskNote(timeout=command.timeout)
-        add_job(draft, live, run.id, attempt=command.attempt, note=note, group=group)
+        add_job(draft, live, run.id, attempt=command.attempt, note=note, group=command.group)
         return None
 
     def run_inline(

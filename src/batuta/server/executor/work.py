@@ -5,22 +5,23 @@ attempt that was running is reported as lost.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
 import structlog
 
-from batuta.engine.commands import Render
-from batuta.engine.events import AnyEvent, AttemptLost, TaskFinished
+from batuta.engine.commands import Logged, Render
+from batuta.engine.events import AnyEvent, AttemptLost, AttemptRefused, TaskFinished
 from batuta.engine.execution import TaskRun
+from batuta.engine.nodes.leaf import is_begun
 from batuta.engine.plan import AnyNode, Leaf, WorkDir
 from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.state import State
 from batuta.operations.services import Services
 from batuta.server.executor.backlog import Backlog
 from batuta.server.executor.inline import run_info
-from batuta.server.executor.journal import log_rows, metric_rows
+from batuta.server.executor.journal import engine_log, log_rows, metric_rows
 from batuta.server.executor.live import Live
 from batuta.server.executor.local import Local
 from batuta.server.executor.move import Mover
@@ -29,6 +30,7 @@ from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.snapshot import snapshot
+from batuta.server.executor.tags import Route, Tags
 from batuta.server.executor.thread import AttemptThreads, ThreadAttempt
 from batuta.server.protocol import ChildSpec, Job, JobFinished
 from batuta.server.worker.attempt import Attempt
@@ -70,6 +72,9 @@ class Work:
         self._patient = patient
         self.pool: Pool | None = None
         """None: worker tasks run on threads of this process."""
+        self.groups: Mapping[str, Pool] = {}
+        """Workers with a tag, which run the tasks of their group and no others."""
+        self._tags = Tags(services.settings.worker_groups)
         self._threads = AttemptThreads()
         self.backlog = Backlog()
         self._kills: dict[TaskRunId, Callable[[], None]] = {}
@@ -108,7 +113,7 @@ class Work:
             live = await self._residents.get(row.execution_id)
             run = live.execution.runs.get(row.task_run_id) if live is not None else None
             is_task = isinstance(read_note(row.payload), TaskNote)
-            if is_task and run is not None and run.state is State.RUNNING:
+            if is_task and run is not None and is_begun(run):
                 self._begun.add((row.task_run_id, row.attempt))
                 self._settle(row, self.lost(row.execution_id, row.task_run_id, row.attempt))
             else:
@@ -199,13 +204,41 @@ class Work:
         if run is None or not isinstance(node, Leaf | WorkDir):
             self._settle(row, None)
             return
+        group = row.worker_group
+        route = self._tags.route(group, node)
+        if route is Route.WAIT:
+            self._hold(row, live, run)
+            return
+        if route is Route.REFUSED:
+            self._settle(row, self._refused(row))
+            return
         job = await self._job(live, run, node, attempt=row.attempt, note=note)
-        pool = self.pool
-        if pool is None or (isinstance(node, Leaf) and node.placement == "server"):
+        pool = self.pool if route is Route.ANYWHERE else self.groups.get(group or "")
+        here = isinstance(node, Leaf) and node.placement != "worker" and route is Route.ANYWHERE
+        if pool is None or here:
             await self._run_here(job, run)
         else:
             self._kills[run.id] = partial(pool.kill, job.id)
             pool.submit(job)
+
+    def _hold(self, row: JobRow, live: Live, run: TaskRun) -> None:
+        """The row stays until a server takes it up whose workers serve the group; or until it is killed."""
+        self._kills[run.id] = partial(self._let_go, row)
+        message = f"Waits for a worker of the worker group `{row.worker_group}`"
+        logged = Logged(at=self._services.clock.now(), level="WARN", message=message, task_run=run)
+        self.deliver(Local(row.execution_id, None, logs=[engine_log(live, logged)]))
+
+    def _let_go(self, row: JobRow) -> None:
+        self.forget(row.task_run_id)
+        self._settle(row, None)
+
+    def _refused(self, row: JobRow) -> AttemptRefused:
+        return AttemptRefused(
+            at=self._services.clock.now(),
+            task_run_id=row.task_run_id,
+            attempt=row.attempt,
+            group=row.worker_group or "",
+        )
 
     async def _job(
         self, live: Live, run: TaskRun, node: Leaf | WorkDir, *, attempt: int, note: TaskNote

@@ -83,7 +83,7 @@ class Server:
         if self._workers is not None:
             self._workers.die()
 
-    def _make_workers(self, reports: Reports) -> Workers:
+    def _make_workers(self, reports: Reports, _group: str | None) -> Workers:
         life = f"{id(self)}/{self._lives}"
         self._workers = Workers(
             reports,
