@@ -324,7 +324,8 @@ def _enter(turn: Turn, run_id: TaskRunId) -> None:
         return
     kind, node, run = found
     if operation.is_breakpoint(turn, run):
-        turn.mark(run, State.BREAKPOINT)
+        if run.state is not State.BREAKPOINT:
+            turn.mark(run, State.BREAKPOINT)
         turn.become(State.BREAKPOINT)
     elif node.run_if is None:
         kind.enter(turn, node, run)
