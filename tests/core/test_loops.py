@@ -354,7 +354,8 @@ def test_a_waiting_loop_is_killed_and_its_timer_cleared() -> None:
     assert drive.history == "CREATED RUNNING PAUSED"
     assert drive.timers
     drive.send(e.KillRequested(at=drive.now))
-    assert drive.history == "CREATED RUNNING PAUSED KILLING KILLED"
+    assert drive.history == "CREATED RUNNING PAUSED RESTARTED KILLING KILLED"
+    assert drive.execution.attempt_number == 2
     assert not drive.timers
 
 

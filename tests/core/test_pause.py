@@ -34,6 +34,7 @@ EXPIRES = [
     ({"timeout": "PT1S"}, ("t",), "PAUSED RUNNING FAILED", "FAILED", "FAILED", "FAILED", ["p", "aft"]),
     ({"timeout": "PT1S", "allow_failure": True}, ("t",), "PAUSED RUNNING WARNING", "WARNING", "WARNING", "WARNING", ["p", "p/t", "next", "aft"]),
     ({"timeout": "PT1S", "allow_failure": True, "allow_warning": True}, (), "PAUSED SUCCESS", "RUNNING", "SUCCESS", "SUCCESS", ["p", "next", "aft"]),
+    ({"duration": "PT1S", "errors": [leaf("e")]}, (), "PAUSED RUNNING SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS", ["p", "next", "aft"]),
     ({"timeout": "PT1S", "errors": [leaf("e")], "finally_": [leaf("f")]}, (), "PAUSED RUNNING FAILED", "FAILED", "FAILED", "FAILED", ["p", "p/e", "p/f", "aft"]),
 ]  # fmt: skip
 
@@ -417,6 +418,29 @@ def guarded(behavior: str, **fields: Any) -> Plan:
     b = Build()
     sequence = b.control(Sequence, "q", tasks=[leaf("slow", inline=False), leaf("never")])
     return b.plan(sequence, sla=(sla,), errors=[leaf("e")], after=[leaf("aft")])
+
+
+@pytest.mark.parametrize(
+    "fields", [{"tasks": ("t",)}, {"errors": [leaf("e")]}, {"finally_": [leaf("f")]}]
+)
+def test_a_paused_task_with_lists_of_its_own_is_resumed_to_be_killed(fields: Any) -> None:
+    drive = pausing(**fields).start().send(e.KillRequested(at=Instant(0)))
+    assert drive.history == f"{PAUSED} RESTARTED KILLING KILLED"
+    assert drive.runs["p"] == f"{PAUSED} RUNNING KILLED"
+    assert drive.attempts["p"] == "RUNNING"
+    assert drive.output("p")["resumed"]["to"] == "KILLING"
+    assert drive.order == ["p", "aft"]
+
+
+@pytest.mark.parametrize(("behavior", "state"), [("FAIL", S.FAILED), ("CANCEL", S.CANCELLED)])
+def test_a_maximal_duration_resumes_what_is_paused(behavior: str, state: State) -> None:
+    b = Build()
+    sla = Sla(id="s", behavior=behavior, duration=SECOND)
+    drive = Drive(b.plan(b.control(Pause, "p"), leaf("next"), sla=(sla,)), reload=True)
+    drive.start().fire()
+    assert drive.history == f"{PAUSED} RESTARTED {state}"
+    assert drive.execution.attempt_number == 2
+    assert drive.runs == {"p": f"{PAUSED} KILLED"}
 
 
 OVERDUE = [

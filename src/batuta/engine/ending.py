@@ -35,6 +35,13 @@ def stop(turn: Turn, state: State, *, hard: bool, cascade: bool = True) -> None:
     turn.agenda.append(Stop(cascade))
 
 
+def rouse(turn: Turn) -> None:
+    """01 §4.9: an execution in which something pauses is resumed, to be stopped at once."""
+    if any(run.state is State.PAUSED for run in turn.runs.values()):
+        turn.change(attempt_number=turn.execution.attempt_number + 1)
+        turn.become(State.RESTARTED)
+
+
 def bound(turn: Turn) -> None:
     """Tasks were told to stop and have not ended: wait for them, but not for ever."""
     if turn.runs and turn.course.hard:

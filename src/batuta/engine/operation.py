@@ -2,7 +2,7 @@
 
 from batuta.engine import course
 from batuta.engine.commands import ClearTimer
-from batuta.engine.ending import stop
+from batuta.engine.ending import rouse, stop
 from batuta.engine.events import BreakpointResumed, KillRequested, Resumed, StatusForced
 from batuta.engine.execution import Enter, Phase, Slot, TaskRun
 from batuta.engine.nodes import pause as pause_node
@@ -22,9 +22,7 @@ def kill(turn: Turn, event: KillRequested) -> None:
     over = memory.phase in _OVER or turn.state.is_terminal
     if over or (memory.ending is not None and memory.hard):
         return
-    if any(pause_node.is_waiting(turn, run) for run in turn.runs.values()):
-        turn.change(attempt_number=turn.execution.attempt_number + 1)
-        turn.become(State.RESTARTED)
+    rouse(turn)
     if memory.phase is Phase.SCHEDULED:
         turn.emit(ClearTimer(timer_id="schedule"))
     turn.become(State.KILLING)

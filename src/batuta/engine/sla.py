@@ -3,7 +3,7 @@
 import msgspec
 
 from batuta.engine.commands import Render
-from batuta.engine.ending import stop
+from batuta.engine.ending import rouse, stop
 from batuta.engine.events import Rendered
 from batuta.engine.execution import Ended, Phase
 from batuta.engine.plan import Sla
@@ -73,6 +73,7 @@ def _violated(turn: Turn, sla: Sla, reason: str) -> None:
     if sla.behavior in _STATES:
         if sla.behavior == "FAIL":
             turn.log("ERROR", f"Execution failed due to {message}")
+        rouse(turn)
         stop(turn, _STATES[sla.behavior], hard=True)
 
 

@@ -70,11 +70,8 @@ def _take_in(turn: Turn, event: AnyEvent) -> None:
             _about_loop(turn, event)
         case TimerFired():
             _timer(turn, event)
-        case Rendered():
-            _rendered(turn, event)
-        case Answers(rendered=answers):
-            for answer in answers:
-                _rendered(turn, answer)
+        case Rendered() | Answers():
+            _answered(turn, event)
         case Created():
             course.created(turn)
         case SlotGranted():
@@ -172,6 +169,11 @@ def _timer(turn: Turn, event: TimerFired) -> None:
             if found is not None and turn.course.ending is None:
                 kind, node, run = found
                 kind.fired(turn, node, run, name=name, number=number)
+
+
+def _answered(turn: Turn, event: Rendered | Answers) -> None:
+    for answer in event.rendered if isinstance(event, Answers) else (event,):
+        _rendered(turn, answer)
 
 
 def _rendered(turn: Turn, event: Rendered) -> None:

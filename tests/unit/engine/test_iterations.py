@@ -411,7 +411,7 @@ def test_a_kill_while_an_iteration_is_paused() -> None:
     drive = pauses(looping(), 0).send(e.KillRequested(at=Instant(0)))
     pauses(drive, 0, paused=False)
     ends(drive, 0, S.KILLED)
-    assert drive.history == "CREATED RUNNING PAUSED KILLING KILLED"
+    assert drive.history == "CREATED RUNNING PAUSED RESTARTED KILLING KILLED"
 
 
 def test_a_kill_while_rows_are_counted() -> None:

@@ -118,7 +118,7 @@ def resumed(turn: Turn, node: Pause, run: TaskRun, *, event: Resumed) -> None:
 
 def _leave(turn: Turn, node: Pause, run: TaskRun, *, state: State) -> None:
     """The execution goes on, unless another Pause keeps it; so does the Pause with what is inside it."""
-    if node.tasks or (state is State.FAILED and (node.errors or node.finally_)) or node.finally_:
+    if _has_lists(node):
         if run.state is State.PAUSED:
             run = turn.mark(run, State.RUNNING)
         turn.note(run, worst=worse(turn.progress(run).worst, state))
@@ -135,16 +135,25 @@ def _leave(turn: Turn, node: Pause, run: TaskRun, *, state: State) -> None:
         turn.become(State.RUNNING)
 
 
+def _has_lists(node: Pause) -> bool:
+    """Whether the Pause is RUNNING again before it ends (01 §6.12)."""
+    return bool(node.tasks or node.errors or node.finally_)
+
+
 def schedule(turn: Turn, node: Pause, run: TaskRun) -> bool:
     return branch.schedule_in_order(turn, run, node.tasks)
 
 
-def killed(turn: Turn, _node: Pause, run: TaskRun, *, hard: bool, cascade: bool) -> None:
+def killed(turn: Turn, node: Pause, run: TaskRun, *, hard: bool, cascade: bool) -> None:
+    """A Pause that has lists of its own is resumed first, like the execution (01 §4.9)."""
     del hard, cascade
     if run.state is State.PAUSED:
         turn.emit(ClearTimer(timer_id=f"pause/{run.id}/0"))
         turn.outputs(run, {"resumed": {"on": to_iso(turn.at), "to": State.KILLING.value}})
-        run = turn.put(msgspec.structs.replace(run, attempts=_killing(turn, run)))
+        if _has_lists(node):
+            run = turn.mark(run, State.RUNNING)
+        else:
+            run = turn.put(msgspec.structs.replace(run, attempts=_killing(turn, run)))
     if turn.progress(run).live == 0:
         turn.end(turn.runs[run.id], turn.progress(run).floor or State.KILLED)
 
