@@ -156,7 +156,8 @@ def mark(
 ) -> Edited:
     """Give a task run, and its last attempt, another state; its ancestors go on (01 §8.3).
 
-    Raises `SurgeryError` for a task run that does not exist, and while the execution is stopped, as by a kill.
+    Raises `SurgeryError` for a task run that does not exist or whose ancestors the plan does not have, and while the
+    execution is stopped, as by a kill.
     """
     memory = execution.progress
     if memory is not None and memory.course is not None and memory.course.ending is not None:
@@ -165,6 +166,8 @@ def mark(
     target = lineage.runs.get(task_run_id)
     if target is None:
         raise SurgeryError(f"Task run '{task_run_id}' does not exist")
+    for above in lineage.above(target):
+        _require(lineage, above)
     after = lineage.top(target).task_id in plan.after
     live = after and not target.state.is_terminal
     if live or (not state.is_terminal and (after or target.task_id not in plan.nodes)):
