@@ -16,6 +16,7 @@ from batuta.testing.system import System, is_over
 _SHORT = re.compile(
     r"\btype: ((?:condition|debug|execution|flow|http|kv|log|metric|namespace|output|state|storage|templating|trigger)\.\w+)"
 )
+_ID = re.compile(r'execution="\w+"')
 _URI = re.compile(r"kestra://[^\s\"']*")
 AT_ONCE = 16
 QUIET = frozenset({"TRACE", "DEBUG"})
@@ -106,9 +107,7 @@ async def _run(case: Case) -> Done:
             for run in record["taskRuns"]
             if "outputs" in run
         },
-        says=[
-            _URI.sub("<uri>", log["message"]) for log in record["logs"] if log["level"] not in QUIET
-        ],
+        says=[_shown(log["message"]) for log in record["logs"] if log["level"] not in QUIET],
         record=record,
     )
 
@@ -121,3 +120,7 @@ def _without_uris(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_uris(item) for key, item in value.items()}
     return value
+
+
+def _shown(message: str) -> str:
+    return _ID.sub('execution="<id>"', _URI.sub("<uri>", message))

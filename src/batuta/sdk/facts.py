@@ -201,7 +201,9 @@ def _of_field(field: FieldInfo) -> Facts:
         changes["description"] = field.description
     extra = field.json_schema_extra
     if isinstance(extra, dict):
-        changes |= {name: extra[name] for name in ("message", "deprecated") if name in extra}
+        changes |= {
+            name: extra[name] for name in ("message", "deprecated", "default") if name in extra
+        }
     return msgspec.structs.replace(facts, **changes) if changes else facts
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import Field
 from typing_extensions import override
 
-from batuta.sdk import Property, Registry, RunContext, Task, TaskError
+from batuta.sdk import Outcome, Property, Registry, RunContext, Task, TaskError
 from batuta.sdk.rendering import render_definition
 
 TYPE = "io.kestra.plugin.core.templating.TemplatedTask"
+NOT_RUNNABLE = "The templated task must be a runnable task"
 
 
 class TemplatedTask(Task, type=TYPE, aliases=("io.kestra.core.tasks.templating.TemplatedTask",)):
@@ -32,7 +33,8 @@ class TemplatedTask(Task, type=TYPE, aliases=("io.kestra.core.tasks.templating.T
     Those of the inner task.
 
     # Notes
-    Only runnable tasks. `retry` and `timeout` of the inner task are ignored: those of this task apply.
+    Only runnable tasks: none that holds others or edits the execution, such as `core.execution.Labels`. `retry` and
+    `timeout` of the inner task are ignored: those of this task apply.
     """
 
     spec_: Property[str] = Field(alias="spec", description="The YAML of a task.")
@@ -45,13 +47,22 @@ class TemplatedTask(Task, type=TYPE, aliases=("io.kestra.core.tasks.templating.T
         registry = _registry()
         kind = registry.get(spec["type"])
         if kind.TYPE == TYPE:
-            raise TaskError("The templated task cannot be a TemplatedTask")
+            raise TaskError(f"The templated task cannot be of type '{TYPE}'")
         if not issubclass(kind, Task):
-            raise TaskError(f"The templated task must be a runnable task, not {kind.TYPE}")
+            raise TaskError(NOT_RUNNABLE)
         task = render_definition(
             kind, {"id": self.id, **spec}, render=ctx.render, registry=registry
         )
-        return await task.run(ctx)
+        result = await task.run(ctx)
+        if isinstance(result, Outcome) and _edits_execution(result):
+            raise TaskError(NOT_RUNNABLE)
+        return result
+
+
+def _edits_execution(outcome: Outcome) -> bool:
+    """Only the executor itself edits the execution: Labels, SetVariables, Exit and their like run nowhere else."""
+    edits = (outcome.labels, outcome.variables, outcome.exit_state)
+    return any(edit is not None for edit in edits)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from batuta.plugins.core.storage.cut import parse_size
-from batuta.sdk import PropertyError, Registry, TaskError
+from batuta.sdk import PluginError, PropertyError, Registry, TaskError
 from batuta.testing.context import FakeRunContext, fake_context, run_task
 
 CORE = "io.kestra.plugin.core"
@@ -68,7 +68,7 @@ async def test_concat_appends_the_separator_after_every_file(ctx: FakeRunContext
     by_text = (await run(ctx, "storage.Concat", files=str(uris).replace("'", '"'))).uri
     assert (by_text[-4:], await text(ctx, by_text)) == (".tmp", "onetwo")
     for wrong in ({"a": 1}, "no json"):
-        with pytest.raises(TaskError, match="files"):
+        with pytest.raises(PluginError, match="files"):
             await run(ctx, "storage.Concat", files=wrong)
 
 
