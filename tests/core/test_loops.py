@@ -359,7 +359,7 @@ def test_a_waiting_loop_is_killed_and_its_timer_cleared() -> None:
     assert not drive.timers
 
 
-def test_a_loop_until_in_a_loop_counts_its_own_passes() -> None:
+def test_a_loop_until_in_a_loop_counts_its_passes_from_the_number_of_the_value() -> None:
     b = Build()
     inner = b.control(Loop, "u", condition="{{ x }}", interval="PT1S", tasks=[leaf("t")])
     outer = b.control(Each, "l", values=["a", "b"], tasks=[inner, leaf("after")])
@@ -376,7 +376,48 @@ def test_a_loop_until_in_a_loop_counts_its_own_passes() -> None:
         "l/u[a]/t#2",
         "l/after[a]",
         "l/u[b]",
-        "l/u[b]/t#0",
+        "l/u[b]/t#1",
         "l/after[b]",
     ]
     assert drive.now == 2 * SECOND
+
+
+WIDTHS = [
+    ("{{ 1 }}", 1),
+    ("{{ 2 }}", 2),
+    ("{{ '0' }}", 3),
+    ("{{ -1 }}", 3),
+]
+
+
+def width_of(kind: str, limit: Any) -> Drive:
+    """Three tasks beside each other that never end, under a limit."""
+    b = Build()
+    tasks = [leaf("a"), leaf("b"), leaf("d")]
+    if kind == "each":
+        node = b.control(Each, "c", values=["a", "b", "d"], concurrency=limit, tasks=[leaf("t")])
+    else:
+        node = b.control(
+            Parallel if kind == "parallel" else Dag, "c", concurrent=limit, tasks=tasks
+        )
+    return Drive(
+        b.plan(node),
+        work=lambda _run, _attempt: None,
+        render=lambda r: {name: str(value).strip("{} '") for name, value in r.values.items()},
+    ).start()
+
+
+@pytest.mark.parametrize("kind", ["parallel", "dag", "each"])
+@pytest.mark.parametrize(("limit", "begun"), WIDTHS)
+def test_a_limit_may_be_an_expression(kind: str, limit: Any, begun: int) -> None:
+    drive = width_of(kind, limit)
+    assert len(drive.order) == 1 + begun
+
+
+@pytest.mark.parametrize("kind", ["parallel", "dag", "each"])
+def test_a_limit_that_is_no_number_fails_the_task(kind: str) -> None:
+    drive = width_of(kind, "{{ many }}")
+    assert drive.runs == {"c": "CREATED RUNNING FAILED"}
+    assert drive.logs == [
+        ("ERROR", "Unable to resolve state from the Flowable task: `many` is no whole number")
+    ]

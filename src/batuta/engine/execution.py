@@ -229,6 +229,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Purpose of the rendering that is not answered yet."""
     choice: str | None = None
     """The case that a Switch or If took."""
+    limit: int | None = None
+    """How many children may be in progress at once, where that had to be rendered."""
     begun: str = ""
     """Tasks of a Dag that were started, as a set of positions: hexadecimal digits."""
     done: str = ""

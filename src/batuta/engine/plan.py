@@ -88,13 +88,14 @@ class Sequence(Control, frozen=True, kw_only=True):
 
 class Parallel(Control, frozen=True, kw_only=True):
     tasks: tuple[TaskId, ...] = ()
-    concurrent: int = 0
+    concurrent: Expression = 0
+    """Renders to how many tasks may be in progress at once; 0 means all."""
 
 
 class Dag(Control, frozen=True, kw_only=True):
     tasks: tuple[TaskId, ...] = ()
     depends_on: Mapping[TaskId, tuple[TaskId, ...]] = {}
-    concurrent: int = 0
+    concurrent: Expression = 0
     places: Mapping[TaskId, int] = {}
     """Position of each task; this and what follows is made of the above, and never given."""
     needs: Mapping[TaskId, str] = {}
@@ -134,8 +135,8 @@ class Each(Control, frozen=True, kw_only=True):
 
     values: Expression
     tasks: tuple[TaskId, ...] = ()
-    concurrency: int = 1
-    """Values in progress at once; 0 means all."""
+    concurrency: Expression = 1
+    """Renders to how many values may be in progress at once; 0 means all."""
     ordered: bool = True
     """Tasks of one value run one after another; false for EachParallel."""
 
@@ -148,7 +149,7 @@ class Loop(Control, frozen=True, kw_only=True):
     interval: Expression = "PT1M"
     max_iterations: Expression | None = None
     max_duration: Expression | None = None
-    fail_on_max_reached: bool = False
+    fail_on_max_reached: Expression = False
 
 
 class FlowOutput(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from batuta.engine.execution import Attempt, Branch, Course, Execution, Progress, TaskRun
 from batuta.engine.lineage import Lineage
+from batuta.engine.nodes.each import number_of
 from batuta.engine.nodes.places import to_text
 from batuta.engine.plan import Dag, Each, Iterations, Leaf, Pause, Plan, Subflow, WorkDir
 from batuta.engine.plan import Loop as LoopNode
@@ -409,7 +410,8 @@ def _fill_each(
     node = lineage.plan.nodes[run.task_id]
     tasks = node.tasks if isinstance(node, Each) else ()
     main = [child for child in main if child.task_id in tasks]  # an older revision had others
-    places = [(child.iteration or 0, tasks.index(child.task_id)) for child in main]
+    items = memory.items or ()
+    places = [(number_of(child, items), tasks.index(child.task_id)) for child in main]
     if isinstance(node, Each) and not node.ordered:
         flat = [index * len(tasks) + position for index, position in places]
         return _replace(memory, cursor=max(flat, default=-1) + 1)

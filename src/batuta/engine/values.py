@@ -47,10 +47,14 @@ def to_duration(value: Any) -> Micros:
 
 def to_int(value: Any) -> int:
     """Raises `ValueError` for what is no whole number."""
-    number = float(value) if isinstance(value, float) else int(str(value).strip())
-    if number != int(number):
+    try:
+        number = float(value) if isinstance(value, float) else int(str(value).strip())
+        whole = int(number)
+    except (ValueError, OverflowError):
+        raise ValueError(f"`{value}` is no whole number") from None
+    if number != whole:
         raise ValueError(f"`{value}` is no whole number")
-    return int(number)
+    return whole
 
 
 def to_instant(value: Any) -> Instant:

@@ -149,14 +149,11 @@ class _Builder:
     def worker_group(self, task: TaskBase) -> plan.WorkerGroup | None:
         return _group(task.worker_group) or self._group
 
-    def whole_number(self, value: Any) -> int:
+    def whole_number(self, value: Any) -> int | str:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         text = str(value).strip()
-        return int(text) if text.lstrip("+-").isdecimal() else 0
-
-    def flag(self, value: Any) -> bool:
-        return value if isinstance(value, bool) else str(value).strip() == "true"
+        return int(text) if text.lstrip("+-").isdecimal() else text
 
     def leaf(self, task_id: str, type_name: str, spec: dict[str, Any]) -> TaskId:
         name = TaskId(task_id)

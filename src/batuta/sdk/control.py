@@ -72,12 +72,8 @@ class NodeBuilder(Protocol):
         """The group that must run it: its own, else that of the flow."""
         ...
 
-    def whole_number(self, value: Any) -> int:
-        """A limit that the engine needs before anything is rendered; 0 when the author wrote an expression."""
-        ...
-
-    def flag(self, value: Any) -> bool:
-        """A boolean, literal or text; false when the author wrote an expression."""
+    def whole_number(self, value: Any) -> int | str:
+        """A number, literal or text; the expression itself when the author wrote one."""
         ...
 
     def leaf(self, task_id: str, type_name: str, spec: dict[str, Any]) -> TaskId:

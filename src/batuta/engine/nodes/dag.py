@@ -4,8 +4,7 @@ from batuta.engine import branch
 from batuta.engine.branch import Flowing
 from batuta.engine.execution import TaskRun
 from batuta.engine.kind import Kind
-from batuta.engine.nodes import sequence
-from batuta.engine.nodes.parallel import has_room
+from batuta.engine.nodes import parallel, sequence
 from batuta.engine.nodes.places import to_number
 from batuta.engine.plan import Dag
 from batuta.engine.turn import Turn
@@ -17,10 +16,13 @@ def enter(turn: Turn, _node: Dag, run: TaskRun) -> None:
 
 def schedule(turn: Turn, node: Dag, run: TaskRun) -> bool:
     """Those that may start, in the order in which they are written."""
+    limit = parallel.limit_of(turn, run, node.concurrent)
+    if limit is None:
+        return False
     progress = turn.progress(run)
     begun = to_number(progress.begun)
     ready = _ready(node, progress.ready, begun=begun, done=to_number(progress.done))
-    while ready and has_room(turn, run, node.concurrent):
+    while ready and parallel.has_room(turn, run, limit):
         first = ready & -ready
         ready ^= first
         begun |= first
@@ -57,4 +59,9 @@ def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
     turn.note(run, done=f"{done:x}", ready=ready)
 
 
-KIND = Kind(enter, sequence.killed, Flowing(schedule, branch.conclude, counted=counted))
+KIND = Kind(
+    enter,
+    sequence.killed,
+    Flowing(schedule, branch.conclude, counted=counted),
+    parallel.rendered,
+)

@@ -3,6 +3,7 @@
 The memory of a loop is its values, a cursor and counters; children that ended are only counted.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from batuta.engine import branch
@@ -11,13 +12,12 @@ from batuta.engine.commands import Render
 from batuta.engine.events import Rendered
 from batuta.engine.execution import TaskRun
 from batuta.engine.kind import Kind
-from batuta.engine.nodes import sequence
-from batuta.engine.nodes.parallel import has_room
+from batuta.engine.nodes import parallel, sequence
+from batuta.engine.nodes.parallel import has_room, refuse
 from batuta.engine.plan import Each
 from batuta.engine.rollup import STOPPING
 from batuta.engine.turn import Turn
 from batuta.engine.values import is_template, to_items
-from batuta.model.state import State
 
 
 def enter(turn: Turn, _node: Each, run: TaskRun) -> None:
@@ -25,25 +25,22 @@ def enter(turn: Turn, _node: Each, run: TaskRun) -> None:
 
 
 def rendered(turn: Turn, node: Each, run: TaskRun, *, event: Rendered, purpose: str) -> None:
-    if event.problem is None:
+    if purpose == parallel.LIMIT:
+        parallel.rendered(turn, node, run, event=event, purpose=purpose)
+    elif event.problem is None:
         _begin(turn, node, run, values=event.values.get(purpose))
     else:
-        _refuse(turn, node, run, problem=event.problem)
+        refuse(turn, node, run, problem=event.problem)
 
 
 def _begin(turn: Turn, node: Each, run: TaskRun, *, values: Any) -> None:
     try:
         items = to_items(values)
     except ValueError as error:
-        _refuse(turn, node, run, problem=str(error))
+        refuse(turn, node, run, problem=str(error))
         return
     turn.note(run, items=items)
     turn.advance(run)
-
-
-def _refuse(turn: Turn, node: Each, run: TaskRun, *, problem: str) -> None:
-    turn.log("ERROR", f"Unable to resolve state from the Flowable task: {problem}", run)
-    branch.close(turn, node, run, state=State.FAILED)
 
 
 def schedule(turn: Turn, node: Each, run: TaskRun) -> bool:
@@ -52,12 +49,15 @@ def schedule(turn: Turn, node: Each, run: TaskRun) -> bool:
     if items is None:
         _ask(turn, node, run)
         return False
-    while turn.progress(run).open and has_room(turn, run, node.concurrency):
+    limit = parallel.limit_of(turn, run, node.concurrency)
+    if limit is None:
+        return False
+    while turn.progress(run).open and has_room(turn, run, limit):
         place, *rest = turn.progress(run).open
         _start(turn, node, run, place=place, open=tuple(rest))
     width = 1 if node.ordered else len(node.tasks)
     end = len(items) * width if node.tasks else 0
-    while turn.progress(run).cursor < end and has_room(turn, run, node.concurrency):
+    while turn.progress(run).cursor < end and has_room(turn, run, limit):
         cursor = turn.progress(run).cursor
         _start(turn, node, run, place=divmod(cursor, width), cursor=cursor + 1)
     return turn.progress(run).cursor >= end and not turn.progress(run).open
@@ -81,6 +81,14 @@ def _start(
     branch.start(turn, run, task_id, value=items[index], iteration=index, **memory)
 
 
+def number_of(child: TaskRun, items: Sequence[str]) -> int:
+    """Which value a child is about. A LoopUntil counts its passes on top of that number."""
+    number = child.iteration or 0
+    if child.value is None or items[number : number + 1] == (child.value,):
+        return number
+    return items.index(child.value) if child.value in items else number
+
+
 def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
     """The next task of the value, if tasks of one value follow each other and the child did not stop it."""
     node = turn.plan.nodes.get(run.task_id)
@@ -88,7 +96,8 @@ def counted(turn: Turn, run: TaskRun, child: TaskRun) -> None:
         return
     position = node.tasks.index(child.task_id) + 1
     if position < len(node.tasks):
-        begun = sorted((*turn.progress(run).open, (child.iteration or 0, position)))
+        progress = turn.progress(run)
+        begun = sorted((*progress.open, (number_of(child, progress.items or ()), position)))
         turn.note(run, open=tuple(begun))
 
 

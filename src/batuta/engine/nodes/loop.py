@@ -31,7 +31,8 @@ def schedule(turn: Turn, node: Loop, run: TaskRun) -> bool:
     if progress.cursor >= len(node.tasks):
         return True
     turn.note(run, cursor=progress.cursor + 1)
-    branch.start(turn, run, node.tasks[progress.cursor], iteration=progress.count - 1)
+    task_id = node.tasks[progress.cursor]
+    branch.start(turn, run, task_id, iteration=turn.runs[run.id].iteration or 0)
     return False
 
 
@@ -57,6 +58,7 @@ def _values(node: Loop) -> dict[str, Expression]:
         "interval": node.interval,
         "maxIterations": node.max_iterations,
         "maxDuration": node.max_duration,
+        "failOnMaxReached": node.fail_on_max_reached,
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -91,7 +93,7 @@ def _judge(turn: Turn, node: Loop, run: TaskRun, *, values: Any) -> None:
         _pause(turn, run, due=Instant(turn.at + interval))
         return
     turn.log("WARN", reached, run)
-    if node.fail_on_max_reached:
+    if is_truthy(values.get("failOnMaxReached")):
         turn.note(run, worst=State.FAILED)
     branch.leave_tasks(turn, run, FLOWING)
 
@@ -118,9 +120,8 @@ def fired(turn: Turn, _node: Loop, run: TaskRun, *, name: str, number: str) -> N
     if name != "loop" or run.state is not State.PAUSED or str(progress.count) != number:
         return
     turn.remove(progress.children, parent=run)
-    # The number of the value stays when the loop is itself inside a loop over values.
-    iteration = progress.count - 1 if run.value is None else run.iteration
-    first = run.histories[:1]
+    # 01 §6.9: one more than before, also inside another loop, where it starts from that loop's number.
+    iteration, first = (run.iteration or 0) + 1, run.histories[:1]
     run = msgspec.structs.replace(run, histories=first, attempts=None, iteration=iteration)
     run = branch.open_run(turn, run)
     turn.note(run, cursor=0, children=(), worst=State.SUCCESS)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from batuta.model import codec
 from batuta.model.ids import FlowKey
 from batuta.model.state import State
@@ -37,7 +39,7 @@ async def _resume(question: Question) -> None:
     execution_id = question.arguments["executionId"]
     try:
         await control.resume(
-            question.caller,
+            replace(question.caller, user=None),  # 01 §6.12: `by` is a person
             question.services,
             await target_of(question),
             inputs=question.arguments.get("inputs") or {},

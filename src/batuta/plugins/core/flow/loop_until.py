@@ -70,5 +70,5 @@ class LoopUntil(
             interval=frequency.interval or "PT1M",
             max_iterations=frequency.max_iterations,
             max_duration=frequency.max_duration,
-            fail_on_max_reached=build.flag(self.fail_on_max_reached),
+            fail_on_max_reached=self.fail_on_max_reached,
         )
