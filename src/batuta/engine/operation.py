@@ -76,8 +76,12 @@ def leave_breakpoint(turn: Turn, event: BreakpointResumed) -> None:
     for run in sorted(waiting, key=lambda run: run.ordinal):
         turn.note(turn.mark(run, State.CREATED), passed=True)
         turn.agenda.append(Enter(run.id))
-    paused = any(pause_node.is_waiting(turn, run) for run in turn.runs.values())
-    turn.become(State.PAUSED if paused else State.RUNNING)
+    turn.become(State.PAUSED if _waits(turn) else State.RUNNING)
+
+
+def _waits(turn: Turn) -> bool:
+    """01 §6.12: the execution stays PAUSED until no Pause waits, so that somebody can resume it."""
+    return any(pause_node.is_waiting(turn, run) for run in turn.runs.values())
 
 
 def restarted(turn: Turn) -> None:
@@ -97,6 +101,8 @@ def restarted(turn: Turn) -> None:
         course.admit(turn)
     else:
         course.begin(turn)
+        if _waits(turn):  # a Pause beside a breakpoint
+            turn.become(State.PAUSED)
 
 
 def force(turn: Turn, event: StatusForced) -> None:
