@@ -2,13 +2,28 @@
 
 import io
 import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from batuta.engine.commands import AnyCommand
+from batuta.engine.events import AnyEvent
+from batuta.engine.plan import AnyNode, Plan
+from batuta.flow.compile import compile_flow
+from batuta.flow.read import read_flow
+from batuta.model.ids import TaskId
+from batuta.model.state import State
+from batuta.operations.flows.source import documents
+from batuta.sdk.registry import Registry
 from batuta.testing.simulate import main, report, run
+from batuta.testing.simulate.case import Case, read_case
 from batuta.testing.simulate.check import BreachError, Rows
 from batuta.testing.simulate.dice import Dice
-from batuta.testing.simulate.happening import Operation
+from batuta.testing.simulate.happening import OPERATIONS, Operation
+from batuta.testing.simulate.outside import Outside
+from batuta.testing.simulate.show import flow_text
 from batuta.testing.simulate.shrink import breach_of, shortest
 from batuta.testing.simulate.world import World
 
@@ -17,10 +32,10 @@ MARK_BLOCKS = 10
 SEEDS_PER_BLOCK = 400
 
 REGRESSIONS = [
-    # seeds that once broke an invariant
-    3, 8, 21, 25, 70, 85, 125, 149, 277, 302, 336, 344, 364, 475, 592, 596, 635, 655, 696, 722, 794, 804, 909, 1360, 1411, 1495,
-    1851, 4462, 108054, 109302, 113383, 124289, 208672, 226035, 226848, 228248, 312136, 2007476, 2025924,
-]  # fmt: skip
+    read_case(line)
+    for line in (Path(__file__).parent / "regressions/engine.jsonl").read_text().splitlines()
+]
+"""What happened in worlds that once broke an invariant."""
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
@@ -35,9 +50,66 @@ def test_worlds_whose_task_runs_are_marked_while_they_are_live(block: int) -> No
         assert run(World(seed, marks=2)) is None, f"seed {seed}"
 
 
-@pytest.mark.parametrize("seed", REGRESSIONS)
-def test_worlds_that_once_broke(seed: int) -> None:
-    assert run(World(seed)) is None
+@pytest.mark.parametrize("case", REGRESSIONS, ids=lambda case: case.name)
+def test_worlds_that_once_broke(case: Case) -> None:
+    assert breach_of(case.plan, case.start, case.happened) is None
+
+
+def test_every_kind_of_node_event_command_and_operation_takes_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commands: set[str] = set()
+    obey = Outside.obey
+
+    def hear(self: Outside, command: AnyCommand) -> Iterator[AnyEvent]:
+        commands.add(type(command).__name__)
+        return obey(self, command)
+
+    monkeypatch.setattr(Outside, "obey", hear)
+    nodes: set[str] = set()
+    happened: set[str] = set()
+    states: set[State] = set()
+    for seed in range(400):
+        world = World(seed)
+        run(world)
+        for task_run in world.rows.runs.values():
+            nodes.add(type(world.rows.plan.nodes.get(task_run.task_id)).__name__)
+            states.update(entry.state for entry in task_run.histories)
+        states.update(entry.state for entry in world.rows.execution.histories)
+        for each in world.happened:
+            happened.add(each.kind if isinstance(each, Operation) else type(each).__name__)
+    assert _names(AnyNode) <= nodes
+    assert _names(AnyEvent) | {*OPERATIONS, "Silence"} <= happened
+    assert _names(AnyCommand) <= commands
+    assert set(State) - {State.RESUBMITTED} <= states
+
+
+def _names(union: object) -> set[str]:
+    return {each.__name__ for each in get_args(union)}
+
+
+def test_the_flow_of_a_world_is_yaml_that_compiles_to_the_same_plan() -> None:
+    registry = Registry.installed()
+    for seed in range(150):
+        plan = World(seed).plan
+        flow, child = flow_text(plan).split("\n---\n")
+        assert read_flow(child, registry).is_valid
+        reading = read_flow(flow, registry)
+        assert reading.flow is not None, f"seed {seed}: {reading.problems}"
+        compiled = compile_flow(reading.flow, key=plan.flow, revision=1)
+        assert _shape(compiled, plan.nodes) == _shape(plan, plan.nodes), f"seed {seed}"
+
+
+def _shape(plan: Plan, names: Iterable[TaskId]) -> object:
+    """What the engine is to do, without properties that workers read."""
+    lists = ("tasks", "errors", "finally_", "cases", "defaults", "depends_on", "concurrent")
+    common = ("allow_failure", "allow_warning", "concurrency", "ordered", "behavior", "wait")
+    nodes = {
+        name: [type(plan.nodes[name]).__name__]
+        + [getattr(plan.nodes[name], field, None) for field in (*lists, *common)]
+        for name in names
+    }
+    return (plan.tasks, plan.errors, plan.finally_, plan.after, plan.sla, plan.concurrency, nodes)
 
 
 def test_a_seed_is_a_world() -> None:
@@ -69,9 +141,10 @@ def test_a_breach_is_shown_with_its_flow_and_the_shortest_way_to_it(
     assert breach_of(world.plan, world.start, happened) == breach
     out = io.StringIO()
     report(world, breach, seed=1, out=out, full=True)
-    assert out.getvalue().startswith("seed 1: a task has begun\nid: flow\n")
-    assert "tasks:\n  - id: leaf1  # Leaf" in out.getvalue()
-    assert "Created" in out.getvalue()
+    assert out.getvalue().startswith("# seed 1: a task has begun\nid: flow\n")
+    assert "\n#         PT0S Created" in out.getvalue()
+    first = documents(out.getvalue())[0]
+    assert read_flow(first, Registry.installed()).flow is not None
     monkeypatch.setattr(sys, "stdout", out)
     assert main(["--seeds", "1", "--start", "1"]) == 1
 

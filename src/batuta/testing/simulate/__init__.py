@@ -54,7 +54,7 @@ def run(world: World) -> str | None:
 
 
 def report(world: World, breach: str, *, seed: int, out: TextIO, full: bool) -> None:
-    out.write(f"seed {seed}: {breach}\n")
+    out.write(f"# seed {seed}: {breach}\n")
     if full:
         happened = shortest(world.plan, world.start, world.happened)
         out.write(f"{flow_text(world.plan)}\n\n{events_text(world.start.id, happened)}\n\n")

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from batuta.engine.plan import (
     AnyNode,
     Choice,
@@ -21,6 +23,7 @@ from batuta.engine.plan import (
     Sla,
     Subflow,
     WorkDir,
+    WorkerGroup,
 )
 from batuta.model.ids import FlowKey, TaskId
 from batuta.model.instant import SECOND
@@ -31,6 +34,7 @@ FLOW = FlowKey("main", "sim", "flow")
 TEMPLATE = "{{ x }}"
 """Every template of a simulated flow; the world decides what it renders to."""
 
+DATE = "2030-01-01T00:00:00Z"
 _MOST_NODES = 14
 _DEEPEST = 3
 
@@ -39,6 +43,16 @@ Tasks = tuple[TaskId, ...]
 
 def random_plan(dice: Dice) -> Plan:
     return _Maker(dice).plan()
+
+
+def without(plan: Plan, task_id: TaskId) -> Plan:
+    """The next revision: one of the flow's own tasks, and what is inside it, is gone."""
+    gone = {task_id}
+    while more := {task for task, parent in plan.parents.items() if parent in gone} - gone:
+        gone |= more
+    nodes = {name: node for name, node in plan.nodes.items() if name not in gone}
+    tasks = tuple(task for task in plan.tasks if task != task_id)
+    return msgspec.structs.replace(plan, revision=plan.revision + 1, tasks=tasks, nodes=nodes)
 
 
 class _Maker:
@@ -50,7 +64,7 @@ class _Maker:
 
     def plan(self) -> Plan:
         dice = self._dice
-        tasks = self._tasks(None, depth=0, most=3)
+        tasks = self._tasks(None, depth=0, most=3) if dice.chance(98) else ()
         outputs = tuple(
             FlowOutput(id=f"o{n}", type="STRING", value=TEMPLATE, required=dice.chance(50))
             for n in range(dice.below(3) if dice.chance(20) else 0)
@@ -144,6 +158,9 @@ class _Maker:
     def _lists(self, name: TaskId, depth: int) -> dict[str, Tasks]:
         return {"errors": self._some(name, 15, depth), "finally_": self._some(name, 12, depth)}
 
+    def _group(self) -> WorkerGroup:
+        return WorkerGroup(key="far", fallback=self._dice.pick(("FAIL", "CANCEL")))
+
     def _leaf(self, parent: TaskId | None) -> TaskId:
         inline = self._dice.chance(35)
         return self._keep(
@@ -152,6 +169,7 @@ class _Maker:
                 inline=inline,
                 updates_execution=inline and self._dice.chance(40),
                 timeout=self._dice.pick((TEMPLATE, "PT5S")) if self._dice.chance(10) else None,
+                worker_group=self._group() if not inline and self._dice.chance(6) else None,
             )
         )
 
@@ -170,6 +188,8 @@ class _Maker:
 
     def _sequence(self, parent: TaskId | None, depth: int) -> TaskId:
         def more(own: TaskId) -> Mapping[str, Any]:
+            if self._dice.chance(4):
+                return {"has_disabled": True}
             tasks = self._tasks(own, depth=depth + 1, most=3)
             return {"tasks": tasks, "failure_is_warning": self._dice.chance(20)}
 
@@ -254,7 +274,8 @@ class _Maker:
     def _workdir(self, parent: TaskId | None, depth: int) -> TaskId:
         def more(own: TaskId) -> Mapping[str, Any]:
             tasks = tuple(self._leaf(own) for _ in range(1 + self._dice.below(3)))
-            return {"tasks": tasks}
+            group = self._group() if self._dice.chance(6) else None
+            return {"tasks": tasks, "worker_group": group}
 
         return self._control(parent, depth, kind=WorkDir, name="dir", more=more)
 
@@ -269,6 +290,9 @@ class _Maker:
             flow_id=dice.pick((TEMPLATE, "child")),
             inputs={"a": TEMPLATE} if dice.chance(50) else None,
             labels={"k": 1} if dice.chance(30) else None,
+            inherit_labels=dice.pick((False, False, True, TEMPLATE)),
+            schedule_date=dice.pick((TEMPLATE, DATE)) if dice.chance(15) else None,
+            revision=1 if dice.chance(10) else None,
             wait=dice.chance(75),
             transmit_failed=dice.chance(75),
             restart_failed=dice.chance(50),

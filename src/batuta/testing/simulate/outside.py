@@ -13,7 +13,9 @@ from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import SECOND, Instant, Micros
 from batuta.model.label import Label
 from batuta.model.state import State
+from batuta.testing.simulate.check import NO_DATE
 from batuta.testing.simulate.dice import Dice
+from batuta.testing.simulate.generate import DATE
 
 _RESULTS = (State.SUCCESS,) * 6 + (State.FAILED,) * 3 + (State.WARNING,)
 _CHILD_STATES = (
@@ -43,6 +45,8 @@ class Outside:
         self.children: dict[ExecutionId, tuple[c.StartChild, bool]] = {}
         self.queued = False
         """The execution waits for a slot."""
+        self.silenced: list[TaskRunId] = []
+        """Their workers were told to stop, and say nothing any more."""
 
     def forget(self) -> None:
         """Another execution begins."""
@@ -115,12 +119,17 @@ class Outside:
                 return "\n".join(f"file{n}" for n in range(self.dice.below(4)))
             case "condition" | "runIf" | "value":
                 return self.dice.pick(_WORDS)
+            case "inputs" | "labels" | "behavior" | "maxIterations" | "maxDuration":
+                return value
+            case _:
+                return self._time(key, value)
+
+    def _time(self, key: str, value: Any) -> Any:
+        match key:
             case "interval" | "duration" | "timeout":
                 return self.dice.pick(("PT1S", "2", "soon")) if self.dice.chance(30) else "PT1S"
-            case (
-                "inputs" | "labels" | "behavior" | "scheduleDate" | "maxIterations" | "maxDuration"
-            ):
-                return value
+            case "scheduleDate":
+                return self.dice.pick((DATE, DATE, "", NO_DATE)) if value is not None else None
             case _:
                 return self.dice.pick(("true", "true", "true", "false"))
 
@@ -130,6 +139,11 @@ class Outside:
         finished = self._result(run, attempt)
         if isinstance(node, Leaf) and node.inline:
             yield finished
+            return
+        group = getattr(node, "worker_group", None)
+        if group is not None and self.dice.chance(50):
+            place = {"task_run_id": run.id, "attempt": attempt, "group": group.key}
+            self.post(e.AttemptRefused(at=self.now, **place), SECOND)
             return
         self.post(e.TaskStarted(at=self.now, task_run_id=run.id, attempt=attempt), SECOND)
         if self.dice.chance(5):
@@ -182,7 +196,9 @@ class Outside:
         run = self.runs.get(run_id)
         attempt = run.progress.attempt if run is not None and run.progress is not None else 1
         deaf = self.dice.chance(10)
-        self.mail = [mail for mail in self.mail if not (deaf and _is_about(mail[1], run_id))]
+        if deaf:
+            self.mail = [mail for mail in self.mail if not _is_about(mail[1], run_id)]
+            self.silenced.append(run_id)
         if not deaf:
             killed = e.TaskFinished(
                 at=self.now, task_run_id=run_id, attempt=attempt, state=State.KILLED

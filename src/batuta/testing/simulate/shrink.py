@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from batuta.engine.execution import Execution
 from batuta.engine.plan import Plan
 from batuta.testing.simulate.check import BreachError, Rows
-from batuta.testing.simulate.happening import Happening, Operation
+from batuta.testing.simulate.happening import Happening, Operation, Silence
 
 
 def breach_of(plan: Plan, start: Execution, happened: Sequence[Happening]) -> str | None:
@@ -15,6 +15,8 @@ def breach_of(plan: Plan, start: Execution, happened: Sequence[Happening]) -> st
         for happening in happened:
             if isinstance(happening, Operation):
                 rows = happening.apply(rows) or rows
+            elif isinstance(happening, Silence):
+                rows.silence(happening.task_run_id)
             else:
                 rows.take(happening)
     except BreachError as error:

@@ -12,13 +12,13 @@ import msgspec
 from batuta.engine import events as e
 from batuta.engine.execution import Execution
 from batuta.engine.plan import Plan
-from batuta.model.ids import ExecutionId
+from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import SECOND, Instant
 from batuta.model.state import History, State
 from batuta.testing.simulate.check import BreachError, Rows
 from batuta.testing.simulate.dice import Dice
 from batuta.testing.simulate.generate import FLOW, random_plan
-from batuta.testing.simulate.happening import Happening, Operation
+from batuta.testing.simulate.happening import OPERATIONS, Happening, Operation, Silence
 from batuta.testing.simulate.outside import Outside
 
 _MOST_EVENTS = 4_000
@@ -47,7 +47,7 @@ class World:
     def _new_execution(self) -> Execution:
         date = Instant(self.now + SECOND) if self.dice.chance(8) else None
         tasks = sorted(self.plan.nodes)
-        breakpoints = ((self.dice.pick(tasks), None),) if self.dice.chance(8) else ()
+        breakpoints = ((self.dice.pick(tasks), None),) if tasks and self.dice.chance(8) else ()
         return Execution(
             id=ExecutionId("sim"),
             flow=FLOW,
@@ -84,6 +84,10 @@ class World:
             self.outside.runs = self.rows.runs
             for command in result.commands:
                 queue.extend(self.outside.obey(command))
+        for run_id in self.outside.silenced:
+            self.happened.append(Silence(at=self.now, task_run_id=run_id))
+            self.rows.silence(run_id)
+        self.outside.silenced.clear()
 
     def _deliver(self) -> bool:
         """One message, not always the oldest; sometimes it comes again later."""
@@ -125,11 +129,12 @@ class World:
         at = self.now
         match self.dice.below(9):
             case 0 | 1:
-                self._take(e.KillRequested(at=at, cascade=self.dice.chance(70)))
+                to = State.CANCELLED if self.dice.chance(10) else State.KILLED
+                self._take(e.KillRequested(at=at, cascade=self.dice.chance(70), to=to))
             case 2:
                 self._take(e.PauseRequested(at=at))
             case 3:
-                self._take(e.Resumed(at=at, by="ann" if self.dice.chance(50) else None))
+                self._resume(run_ids)
             case 4:
                 self._take(
                     e.StatusForced(at=at, state=self.dice.pick((State.RUNNING, State.CANCELLED)))
@@ -150,6 +155,16 @@ class World:
                     if self.outside.queued
                     else e.TimerFired(at=at, timer_id="x/y/z")
                 )
+
+    def _resume(self, run_ids: list[TaskRunId]) -> None:
+        self._take(
+            e.Resumed(
+                at=self.now,
+                task_run_id=self.dice.pick(run_ids) if run_ids and self.dice.chance(30) else None,
+                by="ann" if self.dice.chance(50) else None,
+                to=State.KILLING if self.dice.chance(10) else State.RUNNING,
+            )
+        )
 
     def _help(self) -> bool:
         """Nothing happens by itself: let go what waits for a person or for a slot, or restart what is over."""
@@ -175,13 +190,14 @@ class World:
             return False
         self._restarts -= 1
         run_ids = sorted(self.rows.runs)
-        kind = self.dice.pick(("restart", "mark", "replay"))
+        tasks = self.rows.plan.tasks
         operation = Operation(
-            kind=kind,
+            kind=self.dice.pick(OPERATIONS),
             at=self.now,
-            task_run_id=self.dice.pick((None, *run_ids)) if kind == "replay" or run_ids else None,
+            task_run_id=self.dice.pick((None, *run_ids)),
             state=self.dice.pick((State.SUCCESS, State.FAILED, State.RUNNING)),
             new_id=ExecutionId(f"sim{self._restarts}"),
+            without=self.dice.pick(tasks) if tasks and self.dice.chance(20) else None,
         )
         self.happened.append(operation)
         rows = operation.apply(self.rows)
