@@ -76,6 +76,13 @@ def restart(
     return _edited(plan, header, before=rows, after=kept)
 
 
+def afresh(execution: Execution, rows: Collection[TaskRun], *, at: Instant) -> Edited:
+    """An execution that has ended begins again from the start, under its own id (iterations of a Loop)."""
+    header = _restarted_header(execution, at, labels=(_RESTARTED,))
+    gone = tuple(run.id for run in rows if run.parent_id is None)
+    return Edited(_replace(header, runs={}), removed=gone)
+
+
 def _to_restart(lineage: Lineage, run: TaskRun) -> bool:
     return (
         run.state in {State.FAILED, State.PAUSED} and not lineage.in_list(run) and not run.dynamic

@@ -329,6 +329,7 @@ _INSIDE = {
     f"{_FLOW}.Sequential": _sequence,
     f"{_FLOW}.AllowFailure": _sequence,
     f"{_FLOW}.WorkingDirectory": _sequence,
+    f"{_FLOW}.Loop": _sequence,
     f"{_FLOW}.LoopUntil": _sequence,
     f"{_FLOW}.Pause": _sequence,
     f"{_FLOW}.Parallel": _side_by_side,

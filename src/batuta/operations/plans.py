@@ -1,22 +1,24 @@
 """Compiled flows: each revision is read and compiled once, and kept while it is in use (09 §4)."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import msgspec
 
+from batuta.engine.iteration import iteration_plans
 from batuta.engine.plan import Plan
 from batuta.flow.compile import compile_flow
 from batuta.flow.defaults import Default, defaults_in
 from batuta.flow.definition import Flow
 from batuta.flow.read import Reading, read_flow
-from batuta.model.ids import FlowKey
+from batuta.model.ids import FlowKey, TaskId
 from batuta.operations.errors import IllegalStateError, NotFoundError
 from batuta.operations.settings import Settings
 from batuta.operations.system import Clock
 from batuta.sdk.registry import Registry
 from batuta.store.contract import Store
-from batuta.store.rows import Committed, FlowRow
+from batuta.store.rows import Committed, FlowRow, ParentLink
 
 KEPT = 1000
 """Compiled revisions in memory."""
@@ -32,6 +34,17 @@ class Compiled(msgspec.Struct, frozen=True):
     row: FlowRow
     flow: Flow
     plan: Plan
+    iterations: Mapping[TaskId, Plan] = {}
+    """What one iteration does, for every Loop of the flow."""
+
+    def plan_of(self, link: ParentLink | None) -> Plan:
+        """The plan of an execution with this link. Raises `InvalidFlowError` for a loop that the flow does not have."""
+        if link is None or link.item is None:
+            return self.plan
+        found = self.iterations.get(link.item.loop)
+        if found is None:
+            raise InvalidFlowError(f"The flow has no loop `{link.item.loop}`")
+        return found
 
 
 class _Latest(msgspec.Struct, frozen=True):
@@ -111,7 +124,7 @@ class PlanCache:
         if reading.flow is None:
             _refuse(reading)
         plan = compile_flow(reading.flow, key=row.key, revision=row.revision)
-        return Compiled(row, reading.flow, plan)
+        return Compiled(row, reading.flow, plan, iteration_plans(plan))
 
     def _on_commit(self, committed: Committed) -> None:
         self._changes += len(committed.flows)

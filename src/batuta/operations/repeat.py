@@ -1,7 +1,7 @@
 """Doing it again: restart, replay, and the change of a task run's state (01 §8.1 to §8.3).
 
-What changes is decided by `engine.surgery` over all task runs; here the rows are read and written, and the executor is
-told to take the execution up again.
+What changes is decided by `engine.surgery` over all task runs. Of an execution that is over the rows are edited here,
+and the executor is told to take it up again; one that moves is edited by its executor, which is sent the order.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -9,20 +9,29 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import msgspec
 
 from batuta.engine import surgery
-from batuta.engine.events import Created, Restarted
+from batuta.engine.events import (
+    Created,
+    Labelled,
+    MarkRequested,
+    Restarted,
+    RestartRequested,
+)
 from batuta.engine.execution import Execution, TaskRun
+from batuta.engine.plan import Plan
 from batuta.engine.surgery import Edited, SurgeryError
 from batuta.model.ids import ExecutionId, TaskRunId
+from batuta.model.instant import Instant
 from batuta.model.label import Label, merge_labels
 from batuta.model.state import State
 from batuta.operations.caller import Caller
 from batuta.operations.errors import IllegalArgumentError, IllegalStateError
 from batuta.operations.executions import get_row
 from batuta.operations.files import store_files
+from batuta.operations.order import Ordered, carry_out, is_over, live_row
 from batuta.operations.plans import Compiled
 from batuta.operations.services import Services
 from batuta.operations.start import Wanted, checked_inputs
-from batuta.store.rows import ExecutionRow, Mail, OutputRow, TaskRunRow, Turn
+from batuta.store.rows import Edit, ExecutionRow, Mail, OutputRow, TaskRunRow, Turn
 
 _replace = msgspec.structs.replace
 _RESTARTED = Label("system.restarted", "true")
@@ -47,35 +56,34 @@ async def restart(
 
     Raises `NotFoundError`, `IllegalStateError` for one that runs, `IllegalArgumentError` when nothing is to restart.
     """
-    row, edited = await _restarted(caller, services, execution_id, revision=revision)
-    turn = await _turn_of(services, row, edited)
-    await services.store.commit(turn)
-    return edited.execution
+
+    async def decide(row: ExecutionRow) -> Ordered:
+        edited = await _restarted(services, row, revision=revision)
+        if revision is not None or is_over(row.execution):
+            return Ordered(await _turn_of(services, row, edited), edited.execution)
+        mail = Mail(execution_id, RestartRequested(at=services.clock.now()))
+        return Ordered(Turn(inbox=[mail]), edited.execution)
+
+    return await carry_out(caller, services, execution_id, decide=decide)
 
 
 async def check_restart(caller: Caller, services: Services, execution_id: ExecutionId) -> None:
     """Raises what `restart` would raise; changes nothing."""
-    await _restarted(caller, services, execution_id, revision=None)
+    await _restarted(services, await live_row(caller, services, execution_id), revision=None)
 
 
-async def _restarted(
-    caller: Caller, services: Services, execution_id: ExecutionId, *, revision: int | None
-) -> tuple[ExecutionRow, Edited]:
-    row = await get_row(caller, services, execution_id)
+async def _restarted(services: Services, row: ExecutionRow, *, revision: int | None) -> Edited:
     state = row.execution.state
     if not state.is_terminal and state is not State.PAUSED:
         raise IllegalStateError(
             f"Execution must be terminated to be restarted, current state is '{state}' !"
         )
     compiled = await _compiled(services, row.execution, revision)
-    runs = await _runs(services, execution_id)
+    plan = compiled.plan_of(row.link)
+    runs = await _runs(services, row.execution.id)
     new_id = services.ids.execution_id() if revision is not None else None
-    edited = _operate(
-        lambda: surgery.restart(
-            compiled.plan, row.execution, runs, at=services.clock.now(), new_id=new_id
-        )
-    )
-    return row, edited
+    at = services.clock.now()
+    return _operate(lambda: surgery.restart(plan, row.execution, runs, at=at, new_id=new_id))
 
 
 async def replay(
@@ -93,36 +101,63 @@ async def replay(
     Raises `NotFoundError`, `IllegalArgumentError` for a task run that cannot be replayed, `InvalidEntityError` with
     every wrong input.
     """
-    row = await get_row(caller, services, execution_id)
-    compiled = await _compiled(services, row.execution, revision)
-    runs = await _runs(services, execution_id)
     new_id = services.ids.execution_id()
-    edited = _operate(
-        lambda: surgery.replay(
-            compiled.plan,
-            row.execution,
-            runs,
-            at=services.clock.now(),
-            new_id=new_id,
-            task_run_id=task_run_id,
-        )
-    )
     if changes.given is not None:
-        checked = await checked_inputs(
-            caller, services, compiled, wanted=changes.given, execution_id=new_id
+        changes = await _checked(
+            caller, services, execution_id, revision=revision, changes=changes, new_id=new_id
         )
-        await store_files(services, row.execution.flow.tenant, checked.files)
-        edited = _replace(edited, execution=_replace(edited.execution, inputs=checked.values))
+
+    async def decide(row: ExecutionRow) -> Ordered:
+        compiled = await _compiled(services, row.execution, revision)
+        plan = compiled.plan_of(row.link)
+        runs = await _runs(services, execution_id)
+        at = services.clock.now()
+        edited = _operate(
+            lambda: surgery.replay(
+                plan, row.execution, runs, at=at, new_id=new_id, task_run_id=task_run_id
+            )
+        )
+        made = _changed(edited.execution, changes)
+        turn = await _turn_of(services, row, _replace(edited, execution=made))
+        return Ordered(_labelled(turn, row, at=at) if labelled else turn, made)
+
+    return await carry_out(caller, services, execution_id, decide=decide)
+
+
+async def _checked(
+    caller: Caller,
+    services: Services,
+    execution_id: ExecutionId,
+    *,
+    revision: int | None,
+    changes: Changes,
+    new_id: ExecutionId,
+) -> Changes:
+    """With the inputs as the new execution gets them; its files are stored."""
+    execution = (await get_row(caller, services, execution_id)).execution
+    compiled = await _compiled(services, execution, revision)
+    wanted = changes.given or Wanted()
+    checked = await checked_inputs(caller, services, compiled, wanted=wanted, execution_id=new_id)
+    await store_files(services, execution.flow.tenant, checked.files)
+    return _replace(changes, given=_replace(wanted, inputs=checked.values))
+
+
+def _changed(execution: Execution, changes: Changes) -> Execution:
+    if changes.given is not None:
+        execution = _replace(execution, inputs=changes.given.inputs)
     if changes.breakpoints:
-        stopped = _replace(edited.execution, breakpoints=changes.breakpoints)
-        edited = _replace(edited, execution=stopped)
-    turn = await _turn_of(services, row, edited)
-    source = row.execution
-    if labelled and source.state.is_terminal:
-        marked = _replace(source, labels=merge_labels(source.labels, [_REPLAYED]))
-        turn = _replace(turn, executions=[*turn.executions, marked])
-    await services.store.commit(turn)
-    return edited.execution
+        execution = _replace(execution, breakpoints=changes.breakpoints)
+    return execution
+
+
+def _labelled(turn: Turn, source: ExecutionRow, *, at: Instant) -> Turn:
+    """One that moves gets its label from its executor."""
+    execution = source.execution
+    if is_over(execution):
+        labels = merge_labels(execution.labels, [_REPLAYED])
+        return _replace(turn, edits=[Edit(execution, _replace(execution, labels=labels))])
+    told = Mail(execution.id, Labelled(at=at, labels=(_REPLAYED,)))
+    return _replace(turn, inbox=[*turn.inbox, told])
 
 
 async def mark(
@@ -135,37 +170,65 @@ async def mark(
     labelled: bool = True,
 ) -> Execution:
     """Give a task run another state, and go on from there. Raises `NotFoundError`, `IllegalArgumentError`."""
-    row = await get_row(caller, services, execution_id)
-    compiled = await _compiled(services, row.execution, None)
-    runs = await _runs(services, execution_id)
-    edited = _operate(
-        lambda: surgery.mark(
-            compiled.plan,
-            row.execution,
-            runs,
-            task_run_id=task_run_id,
-            state=state,
-            at=services.clock.now(),
+    labels = (_RESTARTED,) if labelled else ()
+
+    async def decide(row: ExecutionRow) -> Ordered:
+        event = MarkRequested(
+            at=services.clock.now(), task_run_id=task_run_id, state=state, labels=labels
         )
+        compiled = await _compiled(services, row.execution, None)
+        runs = await _runs(services, execution_id)
+        plan = compiled.plan_of(row.link)
+        edited = _operate(lambda: edit_of(plan, row.execution, runs, event=event))
+        if is_over(row.execution):
+            return Ordered(await _turn_of(services, row, edited), edited.execution)
+        return Ordered(Turn(inbox=[Mail(execution_id, event)]), edited.execution)
+
+    return await carry_out(caller, services, execution_id, decide=decide)
+
+
+def edit_of(
+    plan: Plan,
+    execution: Execution,
+    rows: Collection[TaskRun],
+    *,
+    event: RestartRequested | MarkRequested,
+) -> Edited:
+    """What the order makes of all rows of an execution. Raises `SurgeryError`."""
+    if isinstance(event, RestartRequested):
+        return surgery.restart(plan, execution, rows, at=event.at)
+    edited = surgery.mark(
+        plan, execution, rows, task_run_id=event.task_run_id, state=event.state, at=event.at
     )
-    if labelled:
-        labels = merge_labels(edited.execution.labels, [_RESTARTED])
-        edited = _replace(edited, execution=_replace(edited.execution, labels=labels))
-    await services.store.commit(await _turn_of(services, row, edited))
-    return edited.execution
+    labels = merge_labels(edited.execution.labels, event.labels)
+    return _replace(edited, execution=_replace(edited.execution, labels=labels))
 
 
 async def restart_turn(services: Services, execution_id: ExecutionId) -> Turn | None:
     """What restarts a failed child, for its parent to commit; None when it is not FAILED or has nothing to restart."""
-    row = await services.store.executions.get(execution_id)
-    if row is None or row.execution.state is not State.FAILED:
+    row = await services.store.executions.get(execution_id, live=True)
+    if row is None or row.execution.state is not State.FAILED or not is_over(row.execution):
         return None
     compiled = await _compiled(services, row.execution, None)
     runs = await _runs(services, execution_id)
     try:
-        edited = surgery.restart(compiled.plan, row.execution, runs, at=services.clock.now())
+        edited = surgery.restart(
+            compiled.plan_of(row.link), row.execution, runs, at=services.clock.now()
+        )
     except SurgeryError:
         return None
+    return await _turn_of(services, row, edited)
+
+
+async def run_again_turn(services: Services, row: ExecutionRow) -> Turn:
+    """What runs an iteration of a Loop again: from where it failed, or all of it."""
+    compiled = await _compiled(services, row.execution, None)
+    runs = await _runs(services, row.execution.id)
+    at = services.clock.now()
+    try:
+        edited = surgery.restart(compiled.plan_of(row.link), row.execution, runs, at=at)
+    except SurgeryError:
+        edited = surgery.afresh(row.execution, runs, at=at)
     return await _turn_of(services, row, edited)
 
 
@@ -197,7 +260,7 @@ async def _turn_of(services: Services, row: ExecutionRow, edited: Edited) -> Tur
     header = _replace(execution, runs={})
     return Turn(
         created=[ExecutionRow(execution=header)] if is_new else (),
-        executions=() if is_new else [header],
+        edits=() if is_new else [Edit(row.execution, header)],
         removed_runs=[(execution.id, run_id) for run_id in edited.removed],
         task_runs=[TaskRunRow(execution_id=execution.id, run=run) for run in edited.saved],
         outputs=outputs,

@@ -84,6 +84,7 @@ def make_roles(
         patient=patient,
         inline=InlineRunner(services.registry, now=services.clock.now),
         children=Children(services, rendering=rendering),
+        residents=residents,
         listeners=listeners,
     )
     work = Work(services, rendering=rendering, mover=mover, residents=residents, patient=patient)

@@ -88,6 +88,7 @@ EXECUTION_FIELDS: Mapping[str, Kind] = {
     "trigger_id": Kind.TEXT,
     "trigger_execution_id": Kind.TEXT,
     "child": Kind.PRESENT,
+    "link_execution_id": Kind.TEXT,
     "parent_id": Kind.TEXT,
     "original_id": Kind.TEXT,
 }

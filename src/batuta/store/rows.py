@@ -24,14 +24,30 @@ Timer = tuple[ExecutionId, str]
 """Execution and timer id."""
 
 
-class ParentLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The task run of another execution that started this one (01 §6.13), and how to answer it."""
+class LoopItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The value that an iteration of a Loop is made for; `item` of its templates."""
+
+    loop: TaskId
+    index: int
+    value: str
+    key: str | None = None
+    """Where the values are a map."""
+    parent: "LoopItem | None" = None
+    """That of the loop around."""
+
+
+class ParentLink(msgspec.Struct, frozen=True, kw_only=True):
+    """The task run of another execution that started this one (01 §6.13), and how to answer it.
+
+    With an `item` the execution is an iteration of a Loop of the same flow, and part of that other execution.
+    """
 
     execution_id: ExecutionId
     task_run_id: TaskRunId
     attempt: int = 1
     index: int | None = None
     wait: bool = True
+    item: LoopItem | None = None
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):

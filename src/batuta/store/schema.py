@@ -77,6 +77,7 @@ _LINKED = text("link_execution_id IS NOT NULL")
 Index(
     "execution_link",
     execution.c.link_execution_id,
+    execution.c.id,
     sqlite_where=_LINKED,
     postgresql_where=_LINKED,
 )

@@ -202,6 +202,23 @@ def iteration_output(s: State, task_id: Value) -> Value:
 
 
 @FUNCTIONS(
+    "loopOutputs",
+    "outputs",
+    "id",
+    template="{{ loopOutputs([{'outputs': {'a': 1}}, {'outputs': {'a': 2}}], 'a') }}",
+    result="[1,2]",
+)
+def loop_outputs(outputs: Value, name: Value) -> Value:
+    """One output of all iterations of a Loop, from its list `outputs`; iterations without it are left out."""
+    if not isinstance(outputs, list) or not isinstance(name, str):
+        raise EvaluationError(
+            "The 'loopOutputs' function expects the outputs of a Loop and the id of one of them."
+        )
+    found = (each.get("outputs") if isinstance(each, Mapping) else None for each in outputs)
+    return [one[name] for one in found if isinstance(one, Mapping) and name in one]
+
+
+@FUNCTIONS(
     "tasksWithState",
     "state",
     with_state=True,

@@ -15,6 +15,7 @@ TYPES = {
     "io.kestra.plugin.core.flow.ForEachItem$ForEachItemMergeOutputs": f"{_FLOW}.for_each_item_parts:MergeOutputs",
     "io.kestra.plugin.core.flow.ForEachItem$ForEachItemSplit": f"{_FLOW}.for_each_item_parts:SplitItems",
     "io.kestra.plugin.core.flow.If": f"{_FLOW}.choice:If",
+    "io.kestra.plugin.core.flow.Loop": f"{_FLOW}.loop:Loop",
     "io.kestra.plugin.core.flow.LoopUntil": f"{_FLOW}.loop_until:LoopUntil",
     "io.kestra.plugin.core.flow.Parallel": f"{_FLOW}.sequence:Parallel",
     "io.kestra.plugin.core.flow.Pause": f"{_FLOW}.pause:Pause",

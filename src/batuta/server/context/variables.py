@@ -8,6 +8,7 @@ from batuta.engine.plan import Plan
 from batuta.model.instant import to_iso
 from batuta.operations.start import nested_labels
 from batuta.server.context.outputs import OutputTree
+from batuta.store.rows import LoopItem
 
 
 class Surroundings:
@@ -29,8 +30,14 @@ class Surroundings:
         }
 
 
-def execution_variables(plan: Plan, execution: Execution) -> dict[str, Any]:
-    """Variables that do not depend on a task run, apart from `outputs`, `tasks` and `vars`."""
+def execution_variables(
+    plan: Plan, execution: Execution, *, root: Execution | None = None
+) -> dict[str, Any]:
+    """Variables that do not depend on a task run, apart from `outputs`, `tasks` and `vars`.
+
+    `root` is the execution that an iteration of a Loop is part of: its inputs and trigger count.
+    """
+    root = root or execution
     header: dict[str, Any] = {
         "id": execution.id,
         "startDate": to_iso(execution.histories[0].at),
@@ -49,14 +56,28 @@ def execution_variables(plan: Plan, execution: Execution) -> dict[str, Any]:
         "execution": header,
         "labels": nested_labels(execution.labels),
     }
-    if execution.inputs:
-        variables["inputs"] = execution.inputs
-    if execution.trigger is not None:
-        trigger = execution.trigger.get("variables") or {}
+    if root.inputs:
+        variables["inputs"] = root.inputs
+    if root.trigger is not None:
+        trigger = root.trigger.get("variables") or {}
         variables["trigger"] = trigger
-        if str(execution.trigger.get("type", "")).endswith(".Schedule"):
+        if str(root.trigger.get("type", "")).endswith(".Schedule"):
             variables["schedule"] = trigger
     return variables
+
+
+def item_variable(item: LoopItem) -> dict[str, Any]:
+    """`item` inside an iteration of a Loop; `parents` are the loops around, the nearest first."""
+    chain = []
+    at: LoopItem | None = item
+    while at is not None:
+        chain.append(at)
+        at = at.parent
+    own, *parents = (
+        {"value": one.value, "index": one.index, **({} if one.key is None else {"key": one.key})}
+        for one in chain
+    )
+    return {**own, "parent": parents[0], "parents": parents} if parents else own
 
 
 def frame_variables(

@@ -14,13 +14,17 @@ from batuta.model.state import State
 from batuta.operations import start
 from batuta.operations.caller import Caller
 from batuta.operations.errors import IllegalStateError, NotFoundError, OperationError
+from batuta.operations.family import NOT_ENDED, children_of
 from batuta.operations.plans import Compiled, InvalidFlowError
 from batuta.operations.repeat import restart_turn
 from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.executor.rendering import Rendering
+from batuta.store.query import Filter, Op
 from batuta.store.rows import ExecutionRow, Mail, ParentLink
+
+_FAILED = Filter("state", Op.EQUALS, State.FAILED.value)
 
 
 class Children:
@@ -40,8 +44,7 @@ class Children:
             else:
                 row = await self._new(live, command)
                 child_id = row.execution.id
-                draft.created.append(row)
-                draft.inbox.append(Mail(child_id, Created(at=self._services.clock.now())))
+                draft.create(row, Created(at=self._services.clock.now()))
         except OperationError as error:
             child_id, problem = None, error.message
         return ChildStarted(
@@ -66,7 +69,9 @@ class Children:
         """What a parent that waits is told."""
         execution = live.execution
         outputs, problem = execution.outputs, live.output_problem
-        if not live.plan.outputs:
+        if link.item is not None:  # the Loop gathers outputs when all its iterations have ended
+            outputs = problem = None
+        elif not live.plan.outputs:
             outputs, problem = await self._extracted(live, link)
         if link.index is not None and outputs:
             await self._write_outputs(live, outputs)
@@ -111,8 +116,13 @@ class Children:
 
     async def kill_all(self, live: Live, run_id: TaskRunId, draft: Draft) -> None:
         event = KillRequested(at=self._services.clock.now())
-        for row in await self._of_run(live, run_id):
-            if not row.execution.state.is_terminal:
+        draft.inbox.extend(
+            Mail(row.execution.id, event)
+            for row in draft.created  # in this turn: they cannot be read yet
+            if _is_of(row, run_id)
+        )
+        async for row in children_of(self._services, live.execution.id, NOT_ENDED):
+            if _is_of(row, run_id):
                 draft.inbox.append(Mail(row.execution.id, event))
 
     async def restart_failed(
@@ -121,8 +131,8 @@ class Children:
         """All failed children go on, or the answer says why they do not."""
         failed = [
             row
-            for row in await self._of_run(live, command.task_run_id)
-            if row.execution.state is State.FAILED
+            async for row in children_of(self._services, live.execution.id, _FAILED)
+            if _is_of(row, command.task_run_id)
         ]
         done = [await self._restart(row.execution.id, draft) for row in failed]
         if done and all(done):
@@ -137,9 +147,8 @@ class Children:
     async def kill_unwatched(self, live: Live, draft: Draft) -> None:
         """A kill that cascades reaches children, too, that nobody waits for (01 §4.9)."""
         event = KillRequested(at=self._services.clock.now())
-        for row in await self._services.store.executions.children(live.execution.id):
-            waits = row.link is not None and row.link.wait
-            if not waits and not row.execution.state.is_terminal:
+        async for row in children_of(self._services, live.execution.id, NOT_ENDED):
+            if row.link is None or not row.link.wait:
                 draft.inbox.append(Mail(row.execution.id, event))
 
     async def _report(
@@ -204,11 +213,12 @@ class Children:
         turn = await restart_turn(self._services, execution_id)
         if turn is None:
             return False
-        draft.executions.extend(turn.executions)
-        draft.rows.extend(turn.task_runs)
-        draft.removed.extend(turn.removed_runs)
-        draft.inbox.extend(turn.inbox)
+        draft.take_over(turn)
         return True
+
+
+def _is_of(row: ExecutionRow, run_id: TaskRunId) -> bool:
+    return row.link is not None and row.link.task_run_id == run_id
 
 
 def _labels(compiled: Compiled, live: Live, command: StartChild) -> Labels:

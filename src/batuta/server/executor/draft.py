@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
+from batuta.engine.events import AnyEvent
 from batuta.engine.execution import Execution, TaskRun
 from batuta.model.ids import ExecutionId, TaskRunId, partition_of
 from batuta.model.instant import Instant
 from batuta.server.executor.live import Live
 from batuta.server.executor.local import Local
 from batuta.store.rows import (
+    Edit,
     ExecutionRow,
     InboxRow,
     JobRow,
@@ -39,6 +43,7 @@ class Draft:
         self.created: list[ExecutionRow] = []
         self.executions: list[Execution] = []
         """Headers of executions that are not in memory."""
+        self.edits: list[Edit] = []
         self.rows: list[TaskRunRow] = []
         """Task runs of executions that are not in memory."""
         self.logs: list[LogRow] = []
@@ -50,7 +55,8 @@ class Draft:
         self.slots: list[SlotRequest | SlotRelease] = []
         self.triggers: list[TriggerRow] = []
         self.ended: list[Live] = []
-        self.kills: list[TaskRunId] = []
+        self.kills: list[tuple[TaskRunId, int]] = []
+        """Attempts to be stopped."""
         self.locals: list[Local] = []
         """Events without a row, to be taken in again when the commit fails."""
         self.fired: list[tuple[ExecutionId, str]] = []
@@ -80,6 +86,26 @@ class Draft:
     def save_outputs(self, row: OutputRow) -> None:
         self.outputs[row.task_run_id] = row
 
+    def create(self, row: ExecutionRow, *events: AnyEvent) -> None:
+        """A new execution, and what happens to it first."""
+        self.created.append(row)
+        self.inbox.extend(Mail(row.execution.id, event) for event in events)
+
+    def take_mail(self, execution_id: ExecutionId) -> list[AnyEvent]:
+        """Events for an execution that need not wait for the commit."""
+        found = [mail.event for mail in self.inbox if mail.execution_id == execution_id]
+        if found:
+            self.inbox = [mail for mail in self.inbox if mail.execution_id != execution_id]
+        return found
+
+    def take_over(self, turn: Turn) -> None:
+        """What an order about an execution that is not in memory would have written."""
+        self.executions.extend(turn.executions)
+        self.edits.extend(turn.edits)
+        self.rows.extend(turn.task_runs)
+        self.removed.extend(turn.removed_runs)
+        self.inbox.extend(turn.inbox)
+
     def set_timer(self, execution_id: ExecutionId, timer_id: str, due: Instant | None) -> None:
         """`due` None clears it."""
         self.timers[execution_id, timer_id] = due
@@ -102,6 +128,7 @@ class Draft:
         return (
             self.created,
             self.executions,
+            self.edits,
             self.rows,
             self.logs,
             self.metrics,
@@ -128,15 +155,18 @@ class Draft:
     def to_turn(self) -> Turn:
         for key in self.fired:
             self.timers.setdefault(key, None)
+        created = [self._as_it_is(row) for row in self.created]
+        new = {row.execution.id for row in created}
         moved = [
             live.execution
             for execution_id, live in self.touched.items()
-            if live.execution is not self.before[execution_id]
+            if live.execution is not self.before[execution_id] and execution_id not in new
         ]
         return Turn(
             fences={part: self.epochs.get(part, NOT_HELD) for part in self._partitions()},
-            created=self.created,
+            created=created,
             executions=[*moved, *self.executions],
+            edits=self.edits,
             removed_runs=self.removed,
             task_runs=[
                 *self.rows,
@@ -154,6 +184,11 @@ class Draft:
             slots=self.slots,
             triggers=self.triggers,
         )
+
+    def _as_it_is(self, row: ExecutionRow) -> ExecutionRow:
+        """An execution that was made in this turn may have moved, too."""
+        live = self.touched.get(row.execution.id)
+        return row if live is None else replace(row, execution=replace(live.execution, runs={}))
 
     def _partitions(self) -> set[int]:
         """Of every execution that the turn took something from or changes."""

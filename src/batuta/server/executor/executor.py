@@ -20,7 +20,7 @@ from batuta.server.executor.move import RENEW_TIMER, Mover
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.work import Work
 from batuta.server.listening import Ear
-from batuta.store.errors import GoneError, StoreError
+from batuta.store.errors import ChangedError, GoneError, StoreError
 from batuta.store.rows import Committed, InboxRow
 
 TURNS_UNDER_WAY = 4
@@ -188,7 +188,7 @@ class Executor:
             for execution_id, batch in events.items():
                 draft.merge(await self._move(execution_id, batch))
         except StoreError:
-            self._residents.drop(events.__contains__)
+            self._residents.drop(lambda id_: id_ in events or id_ in draft.touched)
             self._fired.difference_update(draft.fired)
             self._waiting.take_again(draft.rows_taken, draft.locals)
             raise
@@ -256,13 +256,13 @@ class Executor:
         except StoreError as error:
             log.error("turn.commit_failed", error=str(error))  # noqa: TRY400 - the store said all there is
             failed = True
-            await self._recover(draft, pause=not isinstance(error, GoneError))
+            await self._recover(draft, pause=not isinstance(error, GoneError | ChangedError))
         else:
             self._waiting.forget(draft.rows_taken)
             self._work.settled(draft.jobs_done)
             self._work.backlog.remove(sum(len(local.logs) for local in draft.locals))
-            for run_id in draft.kills:
-                self._work.kill(run_id)
+            for job in draft.kills:
+                self._work.kill(job)
             for live in draft.ended:
                 self._residents.release(live)
         finally:
@@ -282,6 +282,7 @@ class Executor:
         Whether the turn was written is not known for sure, nor does the feed tell of it then.
         """
         self._residents.drop(draft.touched.__contains__)
+        self._listeners.forget()
         if pause:
             await asyncio.sleep(RETRY_SECONDS)
         self._waiting.forget(draft.rows_taken)
@@ -307,8 +308,18 @@ class Executor:
         for job in committed.jobs:
             if self._owns(job.execution_id):
                 self._work.dispatch(job)
-        for execution_id in committed.deleted:
+        for execution_id in committed.edited:
             self._residents.forget(execution_id)
+        for execution_id in committed.deleted:
+            self._forget(execution_id)
+
+    def _forget(self, execution_id: ExecutionId) -> None:
+        """It was deleted, even if it has not ended."""
+        live = self._residents.peek(execution_id)
+        for run in live.execution.runs.values() if live is not None else ():
+            if run.progress is not None and run.progress.attempt:
+                self._work.kill((run.id, run.progress.attempt))
+        self._residents.forget(execution_id)
 
     def _enqueue(self, rows: Iterable[InboxRow]) -> None:
         self._waiting.enqueue(row for row in rows if row.partition in self._epochs)

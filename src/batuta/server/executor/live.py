@@ -12,7 +12,7 @@ from batuta.model.ids import TaskId, TaskRunId
 from batuta.sdk.input import Input
 from batuta.server.context.outputs import OutputTree
 from batuta.server.context.secrets import Cipher, decrypt_inputs, reveal
-from batuta.server.context.variables import execution_variables
+from batuta.server.context.variables import execution_variables, item_variable
 from batuta.server.worker.log import Masks
 from batuta.store.rows import ParentLink
 
@@ -22,6 +22,7 @@ class Live:
 
     __slots__ = (
         "_deferred",
+        "_gone",
         "_header",
         "_header_of",
         "cipher",
@@ -32,6 +33,7 @@ class Live:
         "link",
         "loaded",
         "masks",
+        "outer",
         "output_problem",
         "plan",
         "states",
@@ -53,6 +55,8 @@ class Live:
         self.execution = execution
         self.plan = plan
         self.link = link
+        self.outer: Live | None = None
+        """The execution that an iteration of a Loop is part of: what templates see besides its own."""
         self.declared = declared
         self.cipher = cipher
         self.timers: set[str] = set()
@@ -68,6 +72,8 @@ class Live:
         """Worker groups of which was said that nobody heeds them."""
         self.states: dict[str, dict[str | None, str]] | None = {} if keeps_states else None
         """State by task and own value, for `tasks` of templates; None where no template names it."""
+        self._gone: dict[tuple[TaskId, tuple[str, ...]], int] = {}
+        """Task runs whose contents were removed, and the ordinal below which those contents were."""
         self._deferred = 0
         self._header: dict[str, Any] = {}
         self._header_of: Execution | None = None
@@ -77,14 +83,34 @@ class Live:
         execution = self.execution
         before = self._header_of
         if before is None or _header_differs(before, execution):
-            self._header = execution_variables(self.plan, execution)
+            root = self.around[-1].execution
+            self._header = execution_variables(self.plan, execution, root=root)
             if self.declared:
                 stored = decrypt_inputs(
-                    execution.inputs, secret_ids(self.declared), self.cipher, found=self.masks
+                    root.inputs, secret_ids(self.declared), self.cipher, found=self.masks
                 )
                 self._header["inputs"] = visible_inputs(self.declared, stored)
+            if self.link is not None and self.link.item is not None:
+                self._header["item"] = item_variable(self.link.item)
         self._header_of = execution
         return self._header
+
+    @property
+    def around(self) -> "Sequence[Live]":
+        """Itself, then the executions whose Loops it is inside of, the nearest first."""
+        found = [self]
+        while (outer := found[-1].outer) is not None:
+            found.append(outer)
+        return found
+
+    def keeper(self, task_id: str) -> "Live":
+        """The execution whose task runs have the outputs of this task: itself, or one around."""
+        if self.outer is None or task_id in self.plan.nodes:
+            return self
+        found = next((one for one in self.around if task_id in one.plan.nodes), self)
+        for secret in found.masks.secrets:
+            self.masks.add(secret)
+        return found
 
     @property
     def encrypt(self) -> Callable[[str], str] | None:
@@ -98,9 +124,31 @@ class Live:
 
     def forget_below(self, parent: TaskRun) -> None:
         """The task runs inside this one are gone, with their outputs."""
+        self._gone[parent.task_id, parent.path] = self.execution.created_runs
         for task_id, tree in self.trees.items():
             if _is_below(self.plan, TaskId(task_id), parent.task_id):
                 tree.remove(parent.path)
+        if self.states is not None and not parent.path:
+            for task_id in list(self.states):
+                if _is_below(self.plan, TaskId(task_id), parent.task_id):
+                    del self.states[task_id]
+
+    def is_gone(self, run: TaskRun) -> bool:
+        """Whether the run was removed; the store has it until the turn is committed."""
+        return any(
+            run.ordinal < end
+            and run.path[: len(path)] == path
+            and _is_below(self.plan, run.task_id, task_id)
+            for (task_id, path), end in self._gone.items()
+        )
+
+    def forget(self, run: TaskRun) -> None:
+        """The task run is gone, with its outputs."""
+        tree = self.trees.get(run.task_id)
+        if tree is not None:
+            tree.remove(run.path)
+        if self.states is not None:
+            self.states.get(run.task_id, {}).pop(run.value, None)
 
     def next_deferred(self) -> int:
         """A number for work that leaves the turn, unique while the execution is in memory."""

@@ -87,26 +87,28 @@ class ImmediateHost:
 class GuardedOutputs(Mapping[str, Any]):
     """`outputs`, interrupting where a task's outputs are not in memory."""
 
-    __slots__ = ("_live", "_view")
+    __slots__ = ("_live",)
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._view = OutputsView(live.trees)
 
     @override
     def __getitem__(self, key: str) -> Any:
-        if not self._live.is_loaded(key):
+        keeper = self._live.keeper(key)
+        if not keeper.is_loaded(key):
             raise NeedsOutputsError(TaskId(key))
-        return self._view[key]
+        return OutputsView(keeper.trees)[key]
 
     @override
     def __iter__(self) -> Iterator[str]:
-        if self._live.loaded is not None:
-            raise NeedsOutputsError(None)
-        return iter(self._view)
+        return iter(self._names())
 
     @override
     def __len__(self) -> int:
-        if self._live.loaded is not None:
+        return len(self._names())
+
+    def _names(self) -> list[str]:
+        around = self._live.around
+        if any(one.loaded is not None for one in around):
             raise NeedsOutputsError(None)
-        return len(self._view)
+        return [name for one in around for name in OutputsView(one.trees)]

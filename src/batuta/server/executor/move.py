@@ -1,15 +1,19 @@
 """Moving one execution: events in, and every command that can be answered at once answered, until it is quiet."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
+
+import structlog
 
 from batuta.engine.commands import (
     Announce,
     AnyCommand,
     Change,
     ClearTimer,
+    CountRows,
     End,
+    Gather,
     KillChild,
     KillChildren,
     KillTask,
@@ -20,21 +24,38 @@ from batuta.engine.commands import (
     Render,
     RequestSlot,
     RestartChildren,
+    RestartIterations,
     RunSaved,
     RunsRemoved,
     RunTask,
     SetTimer,
     StartChild,
+    StartIterations,
 )
-from batuta.engine.events import AnyEvent, KillRequested, Rendered, together
+from batuta.engine.events import (
+    AnyEvent,
+    ChildPaused,
+    ChildStarted,
+    Counted,
+    Created,
+    Gathered,
+    KillRequested,
+    MarkRequested,
+    Rendered,
+    Restarted,
+    RestartRequested,
+    together,
+)
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Concurrency, Leaf
 from batuta.engine.step import step
+from batuta.engine.surgery import SurgeryError
 from batuta.expr import ExpressionError
 from batuta.flow.inputs import typed_output
 from batuta.model import codec
-from batuta.model.ids import ExecutionId, TaskRunId
+from batuta.model.ids import ExecutionId, TaskRunId, partition_of
 from batuta.model.state import State
+from batuta.operations.repeat import edit_of
 from batuta.operations.services import Services
 from batuta.server.executor.children import Children
 from batuta.server.executor.draft import Draft
@@ -42,9 +63,18 @@ from batuta.server.executor.inline import InlineResult, InlineRunner
 from batuta.server.executor.journal import engine_log, log_rows, metric_rows
 from batuta.server.executor.live import Live
 from batuta.server.executor.lookup import NeedsLookUpError
-from batuta.server.executor.note import InlineNote, Note, RenderNote, TaskNote
+from batuta.server.executor.loops.iterations import Iterations
+from batuta.server.executor.note import (
+    CountNote,
+    GatherNote,
+    InlineNote,
+    Note,
+    RenderNote,
+    TaskNote,
+)
 from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering, render_all
+from batuta.server.executor.residents import Residents
 from batuta.server.executor.tags import Tags
 from batuta.server.listening import Ear
 from batuta.server.lock import released_row
@@ -60,10 +90,28 @@ from batuta.store.rows import (
     TriggerKey,
 )
 
+log = structlog.get_logger()
+
 RENEW_TIMER = "renew"
 """The executor's own: an execution that was given up is created anew (01 §5.3)."""
 EVENTS_AT_ONCE = 512
 """One execution's share of a turn; what follows goes through its inbox, so that others get their turn."""
+
+
+class Share:
+    """What one execution, with the iterations of its Loops, may still do in this turn."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = EVENTS_AT_ONCE
+
+    def __bool__(self) -> bool:
+        return self._left > 0
+
+    def take(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
 
 
 class Mover:
@@ -75,6 +123,7 @@ class Mover:
         patient: PatientRendering,
         inline: InlineRunner,
         children: Children,
+        residents: Residents,
         listeners: Ear,
     ) -> None:
         self._services = services
@@ -83,36 +132,127 @@ class Mover:
         self._listeners = listeners
         self._inline = inline
         self._children = children
+        self._residents = residents
+        self._iterations = Iterations(services)
         self._tags = Tags(services.settings.worker_groups)
 
-    async def move(self, live: Live, events: Iterable[AnyEvent], draft: Draft) -> None:
+    async def move(
+        self,
+        live: Live,
+        events: Iterable[AnyEvent],
+        draft: Draft,
+        *,
+        share: "Share | None" = None,
+    ) -> None:
         """Take in the events and what follows from them. Rows and orders are gathered in `draft`."""
         draft.touch(live)
         queue = deque(events)
-        done = 0
+        share = share or Share()
         while queue:
             event = queue.popleft()
-            if done >= EVENTS_AT_ONCE:
+            if not share.take():
                 draft.inbox.append(Mail(live.execution.id, event))
                 continue
-            done += 1
-            if isinstance(event, KillRequested) and event.cascade:
+            if isinstance(event, RestartRequested | MarkRequested):
+                event = await self._edit(live, event, draft) or event
+            elif isinstance(event, KillRequested) and event.cascade:
                 await self._children.kill_unwatched(live, draft)
+            before = live.execution.state
             result = step(live.plan, live.execution, event)
             live.execution = result.execution
+            self._tell_pause(live, before, draft)
             for change in result.changes:
                 await self._record(live, change, draft)
             # Task runs are made in the recorded order when tasks are answered before templates.
             answers: list[AnyEvent] = []
             for command in sorted(result.commands, key=_is_no_task):
+                if isinstance(command, StartIterations):
+                    answers += await self._iterate(live, command, draft=draft, share=share)
+                    continue
                 answer = await self._obey(live, command, draft)
                 if answer is not None:
                     answers.append(answer)
             queue.extend(together(answers))
 
+    async def _iterate(
+        self, live: Live, command: StartIterations, *, draft: Draft, share: "Share"
+    ) -> Sequence[AnyEvent]:
+        """New iterations of a Loop. Those that this server owns move at once, as long as the share lasts.
+
+        An iteration that has ended meanwhile is told of in the answer, so that short ones need no turn of their own.
+        """
+        answers: list[AnyEvent] = []
+        async for made in self._iterations.begin(live, command):
+            if isinstance(made, ChildStarted):
+                answers.append(made)
+                continue
+            created = Created(at=self._services.clock.now())
+            child_id = made.execution.id
+            if not share or partition_of(child_id) not in draft.epochs:
+                draft.create(made, created)
+                continue
+            draft.create(made)
+            child = await self._residents.adopt(made)
+            await self.move(child, [created], draft, share=share)
+            answers += draft.take_mail(live.execution.id)
+        return answers
+
+    def _tell_pause(self, live: Live, before: State, draft: Draft) -> None:
+        """The Loop that an iteration belongs to waits as the iteration does."""
+        link, now = live.link, live.execution.state
+        if link is None or link.item is None or (before is State.PAUSED) is (now is State.PAUSED):
+            return
+        event = ChildPaused(
+            at=self._services.clock.now(),
+            task_run_id=link.task_run_id,
+            index=link.item.index,
+            paused=now is State.PAUSED,
+        )
+        draft.inbox.append(Mail(link.execution_id, event))
+
     async def renew(self, execution_id: ExecutionId, draft: Draft) -> None:
         """`RENEW_TIMER` fired."""
         await self._children.renew(execution_id, draft)
+
+    async def _edit(
+        self, live: Live, event: RestartRequested | MarkRequested, draft: Draft
+    ) -> Restarted | None:
+        """Change rows and memory as the order wants; None when it is not possible any more (01 §8.1, §8.3)."""
+        rows = await self._rows(live, draft)
+        before = live.execution
+        try:
+            edited = edit_of(live.plan, before, rows.values(), event=event)
+        except SurgeryError as error:
+            log.info("order.refused", execution=before.id, reason=str(error))
+            return None
+        draft.remove_runs(live, edited.removed)
+        for run_id in edited.removed:
+            live.forget(rows[run_id])
+        for run in edited.saved:
+            draft.save_run(live, run)
+            live.put_state(run)
+        live.execution = edited.execution
+        draft.kills += [
+            (run.id, attempt)
+            for run in before.runs.values()
+            if (attempt := _attempt(run)) and attempt != _attempt(edited.execution.runs.get(run.id))
+        ]
+        return Restarted(at=event.at)
+
+    async def _rows(self, live: Live, draft: Draft) -> Mapping[TaskRunId, TaskRun]:
+        """All task runs, with what the turn has changed and not written yet."""
+        stored = await self._services.store.executions.task_runs(live.execution.id)
+        found = {row.run.id: row.run for row in stored}
+        for _, run_id in draft.removed:
+            found.pop(run_id, None)
+        found |= {run.id: run for owner, run in draft.runs.values() if owner is live}
+        kept: dict[TaskRunId, TaskRun] = {}
+        for run in sorted(found.values(), key=lambda run: run.ordinal):
+            if (
+                run.parent_id is None or run.parent_id in kept
+            ):  # what was removed went with all below
+                kept[run.id] = run
+        return kept
 
     async def _record(self, live: Live, change: Change, draft: Draft) -> None:
         match change:
@@ -145,12 +285,25 @@ class Mover:
             case ClearTimer(timer_id=timer_id):
                 live.timers.discard(timer_id)
                 draft.set_timer(execution_id, timer_id, None)
-            case KillTask(task_run_id=run_id):
-                draft.kills.append(run_id)
+            case KillTask(task_run_id=run_id, attempt=attempt):
+                draft.kills.append((run_id, attempt))
             case KillChildren(task_run_id=run_id):
                 await self._children.kill_all(live, run_id, draft)
             case RestartChildren():
                 return await self._children.restart_failed(live, command, draft)
+            case StartIterations():
+                return None  # more than one answer: see `_iterate`
+            case RestartIterations():
+                draft.inbox.extend(
+                    Mail(execution_id, event)
+                    for event in await self._iterations.restart(live, command, draft)
+                )
+            case CountRows(task_run_id=run_id):
+                note: Note = CountNote(command=command)
+                add_job(draft, live, run_id, attempt=self._deferred(live), note=note)
+            case Gather(task_run_id=run_id):
+                note = GatherNote(command=command)
+                add_job(draft, live, run_id, attempt=self._deferred(live), note=note)
             case KillChild(execution_id=child_id):
                 event = KillRequested(at=self._services.clock.now())
                 draft.inbox.append(Mail(child_id, event))
@@ -169,7 +322,9 @@ class Mover:
         return None
 
     async def _announce(self, live: Live, state: State, draft: Draft) -> None:
-        """Other flows may listen to this one (04 §10)."""
+        """Other flows may listen to this one (04 §10), but not to a part of it."""
+        if live.link is not None and live.link.item is not None:
+            return
         for key, trigger in await self._listeners.interested(live, state):
             listening = {"id": key.id, "namespace": key.namespace, "tenantId": key.tenant}
             renderer = await self._patient.renderer(live, None, extra={"flow": listening})
@@ -214,13 +369,30 @@ class Mover:
                 run,
                 compute=lambda renderer: self.answer(live, command, renderer),
                 items=command.items,
+                extra=await self.extra_of(command, draft),
             )
         except NeedsLookUpError:
             run_id = run.id if run is not None else TaskRunId(live.execution.id)
-            # Below zero, and never again: a job of an earlier process may still be there.
-            attempt = -self._services.clock.now() - live.next_deferred()
-            add_job(draft, live, run_id, attempt=attempt, note=RenderNote(command=command))
+            note = RenderNote(command=command)
+            add_job(draft, live, run_id, attempt=self._deferred(live), note=note)
             return None
+
+    def _deferred(self, live: Live) -> int:
+        """Below zero, and never again: a job of an earlier process may still be there."""
+        return -self._services.clock.now() - live.next_deferred()
+
+    async def extra_of(self, command: Render, draft: Draft | None) -> Mapping[str, Any] | None:
+        """Variables that only this request has."""
+        if command.iteration is None:
+            return None
+        return await self._iterations.variables(command.iteration, draft)
+
+    async def count(self, live: Live, command: CountRows) -> Counted:
+        return await self._iterations.count(live.execution, command)
+
+    async def gather(self, live: Live, command: Gather) -> Gathered | None:
+        run = live.execution.runs.get(command.task_run_id)
+        return None if run is None else await self._iterations.gather(live.execution, run, command)
 
     @staticmethod
     def frame_of(live: Live, command: Render) -> TaskRun | None:
@@ -311,6 +483,11 @@ class Mover:
             data=data,
             uri=uri,
         )
+
+
+def _attempt(run: TaskRun | None) -> int:
+    """The attempt that is given out, 0 for none."""
+    return run.progress.attempt if run is not None and run.progress is not None else 0
 
 
 def _is_no_task(command: AnyCommand) -> bool:

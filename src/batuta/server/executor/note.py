@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from batuta.engine.commands import Render
+from batuta.engine.commands import CountRows, Gather, Render
 from batuta.model import codec
 from batuta.model.instant import Micros
 
@@ -25,7 +25,19 @@ class RenderNote(msgspec.Struct, frozen=True, kw_only=True, tag="render"):
     command: Render
 
 
-Note = TaskNote | InlineNote | RenderNote
+class CountNote(msgspec.Struct, frozen=True, kw_only=True, tag="count"):
+    """Rows of the file that a Loop iterates over."""
+
+    command: CountRows
+
+
+class GatherNote(msgspec.Struct, frozen=True, kw_only=True, tag="gather"):
+    """What the iterations of a Loop have put out."""
+
+    command: Gather
+
+
+Note = TaskNote | InlineNote | RenderNote | CountNote | GatherNote
 
 
 def read_note(payload: bytes) -> Note:

@@ -31,9 +31,17 @@ class Rendering:
         )
 
     def renderer(
-        self, live: Live, run: TaskRun | None, *, host: Host, items: str | None = None
+        self,
+        live: Live,
+        run: TaskRun | None,
+        *,
+        host: Host,
+        items: str | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> JobRenderer:
         variables = self.variables(live, run, items=items)
+        if extra:
+            variables.update(extra)
         return JobRenderer(variables, host, lazy_variables=self._lazy)
 
     def variables(
@@ -63,19 +71,30 @@ class Rendering:
         *,
         compute: Callable[[JobRenderer], T],
         items: str | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> T:
-        """Evaluate from memory, reading missing outputs from the store.
+        """Evaluate from memory, reading missing outputs from the store; `extra` over the other variables.
 
         Raises `NeedsLookUpError` when a template looks something else up; `compute` must then run on a thread.
         """
         while True:
             try:
-                return compute(self.renderer(live, run, host=self.immediate, items=items))
+                host = self.immediate
+                return compute(self.renderer(live, run, host=host, items=items, extra=extra))
             except NeedsOutputsError as missing:
                 await self.load_outputs(live, missing.task_id)
 
     async def load_outputs(self, live: Live, task_id: TaskId | None) -> None:
-        """Bring outputs of earlier task runs into memory; None: those of all tasks."""
+        """Bring outputs of earlier task runs into memory; None: those of all tasks, also of the executions around."""
+        if task_id is None:
+            for one in live.around:
+                await self._load(one, None)
+        else:
+            await self._load(live.keeper(task_id), task_id)
+
+    async def _load(self, live: Live, task_id: TaskId | None) -> None:
+        if live.is_loaded(task_id) if task_id is not None else live.loaded is None:
+            return
         rows = await self._services.store.executions.outputs(live.execution.id, task_id=task_id)
         runs = await self._services.store.executions.task_runs(
             live.execution.id, ids=[row.task_run_id for row in rows]
@@ -83,7 +102,7 @@ class Rendering:
         by_id = {row.run.id: row.run for row in runs}
         for row in rows:
             run = by_id.get(row.task_run_id)
-            if run is None or self._has(live, run):
+            if run is None or live.is_gone(run) or self._has(live, run):
                 continue
             data = row.data
             if data is None and row.uri is not None:

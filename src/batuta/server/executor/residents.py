@@ -7,17 +7,18 @@ from msgspec.structs import replace
 
 from batuta.engine.events import ChildEnded
 from batuta.engine.plan import Plan
-from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.ids import ExecutionId, FlowKey, TaskId, TaskRunId
 from batuta.model.state import History, State
 from batuta.operations.services import Services
 from batuta.server.context.secrets import Cipher
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live, names_states
-from batuta.store.rows import ExecutionRow, LogRow, Mail, SlotRelease
+from batuta.store.rows import ExecutionRow, LogRow, Mail, ParentLink, SlotRelease, TaskRunRow
 
 MAX_RESIDENTS = 4_000
 """Beyond it the one untouched longest is forgotten; it comes back from its rows."""
 MAX_FACTS = 1_000
+MAX_OUTER = 64
 
 
 class Residents:
@@ -28,7 +29,9 @@ class Residents:
         self._created: dict[ExecutionId, ExecutionRow] = {}
         self._reading: dict[ExecutionId, list[object]] = {}
         """Who reads an execution now. What was read is old once another has it, or it was forgotten meanwhile."""
-        self._states: dict[tuple[FlowKey, int], bool] = {}
+        self._states: dict[tuple[FlowKey, int, TaskId | None], bool] = {}
+        self._outer: OrderedDict[tuple[ExecutionId, TaskRunId], Live] = OrderedDict()
+        """Executions around iterations, by the Loop's task run. Only read, and of what was before the loop began."""
 
     async def get(self, execution_id: ExecutionId) -> Live | None:
         """The execution, from memory or rows; None where it was deleted."""
@@ -58,13 +61,18 @@ class Residents:
     async def failed(self, execution_id: ExecutionId, reason: str) -> Draft:
         """The rows of an execution that cannot go on: its flow is gone or unreadable, or a fault of ours."""
         draft = Draft({})
-        row = await self._services.store.executions.get(execution_id)
+        row = await self._services.store.executions.get(execution_id, live=True)
         if row is None or row.execution.state.is_terminal:
             return draft
         now = self._services.clock.now()
+        for run in row.execution.runs.values():
+            killed = replace(run, histories=(*run.histories, History(State.KILLED, now)))
+            draft.rows.append(TaskRunRow(execution_id=execution_id, run=killed, items_known=True))
+            if run.progress is not None and run.progress.attempt:
+                draft.kills.append((run.id, run.progress.attempt))
         execution = row.execution
         histories = (*execution.histories, History(State.FAILED, now))
-        ended = replace(execution, histories=histories, holds_slot=False)
+        ended = replace(execution, histories=histories, holds_slot=False, runs={})
         draft.executions.append(ended)
         await self._let_go(row, draft)
         draft.logs.append(
@@ -100,13 +108,20 @@ class Residents:
             )
             draft.inbox.append(Mail(link.execution_id, told))
 
+    async def adopt(self, row: ExecutionRow) -> Live:
+        """An execution that is being made in this turn, to be moved at once."""
+        live = await self._revive(row, fresh=True)
+        self._lives[row.execution.id] = live
+        return live
+
     def peek(self, execution_id: ExecutionId) -> Live | None:
         return self._lives.get(execution_id)
 
     def note_created(self, rows: Iterable[ExecutionRow]) -> None:
         """Executions that were made in this process just now need not be read."""
         for row in rows:
-            self._created[row.execution.id] = row
+            if row.execution.id not in self._lives:
+                self._created[row.execution.id] = row
 
     def release(self, live: Live) -> None:
         """The execution is finished and committed."""
@@ -131,16 +146,20 @@ class Residents:
     async def _revive(self, row: ExecutionRow, *, fresh: bool) -> Live:
         execution = row.execution
         compiled = await self._services.plans.get(execution.flow, execution.revision)
-        keeps_states = self._keeps_states(compiled.plan)
+        plan = compiled.plan_of(row.link)
+        item = row.link.item if row.link is not None else None
+        keeps_states = self._keeps_states(plan, None if item is None else item.loop)
         live = Live(
             execution,
-            compiled.plan,
+            plan,
             declared=compiled.flow.inputs or (),
             link=row.link,
             cipher=self._cipher,
             fresh=fresh,
             keeps_states=keeps_states,
         )
+        if item is not None and row.link is not None:
+            live.outer = await self._around(row.link)
         if not fresh:
             live.items_saved.update(
                 run.id
@@ -152,8 +171,26 @@ class Residents:
                     live.put_state(each.run)
         return live
 
-    def _keeps_states(self, plan: Plan) -> bool:
-        key = (plan.flow, plan.revision)
+    async def _around(self, link: ParentLink) -> Live | None:
+        """The execution that an iteration is part of, to be read from; one whose owner is another is kept apart."""
+        live = self._lives.get(link.execution_id)
+        key = (link.execution_id, link.task_run_id)
+        if live is not None:
+            self._outer.pop(key, None)
+            return live
+        known = self._outer.get(key)
+        if known is None:
+            row = await self._services.store.executions.get(link.execution_id, live=True)
+            if row is None:
+                return None
+            known = self._outer[key] = await self._revive(row, fresh=False)
+            while len(self._outer) > MAX_OUTER:
+                self._outer.popitem(last=False)
+        self._outer.move_to_end(key)
+        return known
+
+    def _keeps_states(self, plan: Plan, loop: TaskId | None) -> bool:
+        key = (plan.flow, plan.revision, loop)
         known = self._states.get(key)
         if known is None:
             if len(self._states) >= MAX_FACTS:

@@ -22,20 +22,19 @@ async def snapshot(
     items: str | None = None,
 ) -> dict[str, Any]:
     """All variables, with the outputs of the tasks in `reads` (None: of all tasks)."""
-    names = sorted(reads) if reads is not None else None
-    if names is None:
-        if live.loaded is not None:
-            await rendering.load_outputs(live, None)
+    if reads is None:
+        await rendering.load_outputs(live, None)
+        names = [name for one in live.around for name in one.trees]
     else:
+        names = sorted(reads)
         for name in names:
-            if not live.is_loaded(name):
-                await rendering.load_outputs(live, TaskId(name))
+            await rendering.load_outputs(live, TaskId(name))
     variables = rendering.variables(live, run, items=items)
     path = run.path if run is not None else ()
     variables["outputs"] = {
-        name: _plain(live.trees[name], path)
-        for name in (names if names is not None else list(live.trees))
-        if name in live.trees and live.trees[name].has_value()
+        name: _plain(keeper.trees[name], path if keeper is live else ())
+        for name in names
+        if name in (keeper := live.keeper(name)).trees and keeper.trees[name].has_value()
     }
     return variables
 

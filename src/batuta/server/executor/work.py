@@ -25,7 +25,14 @@ from batuta.server.executor.journal import engine_log, log_rows, metric_rows
 from batuta.server.executor.live import Live
 from batuta.server.executor.local import Local
 from batuta.server.executor.move import Mover
-from batuta.server.executor.note import InlineNote, RenderNote, TaskNote, read_note
+from batuta.server.executor.note import (
+    CountNote,
+    GatherNote,
+    InlineNote,
+    RenderNote,
+    TaskNote,
+    read_note,
+)
 from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering
 from batuta.server.executor.residents import Residents
@@ -77,7 +84,10 @@ class Work:
         self._tags = Tags(services.settings.worker_groups)
         self._threads = AttemptThreads()
         self.backlog = Backlog()
-        self._kills: dict[TaskRunId, Callable[[], None]] = {}
+        self._kills: dict[tuple[TaskRunId, int], Callable[[], None]] = {}
+        """How to stop each attempt that is under way."""
+        self._stopped: set[tuple[TaskRunId, int]] = set()
+        """Attempts that were stopped while they were being prepared."""
         self._begun: set[tuple[TaskRunId, int]] = set()
         """Jobs of this process whose end is not committed."""
         self.on_finished: Callable[[Job, JobFinished], None] = lambda _job, _finished: None
@@ -97,7 +107,9 @@ class Work:
 
     def settled(self, jobs: Iterable[tuple[TaskRunId, int]]) -> None:
         """These are done, or are another server's now."""
-        self._begun.difference_update(jobs)
+        for job in jobs:
+            self._begun.discard(job)
+            self._stopped.discard(job)
 
     def drop(self, local: Local) -> None:
         """Another server owns the execution, and counts the attempt as lost."""
@@ -119,15 +131,17 @@ class Work:
             else:
                 self.dispatch(row)
 
-    def kill(self, run_id: TaskRunId) -> None:
-        """Stop the attempt of this task run, if one is running; its result arrives like any other."""
-        stop = self._kills.get(run_id)
+    def kill(self, job: tuple[TaskRunId, int]) -> None:
+        """Stop the attempt, if it is under way; its result arrives like any other."""
+        stop = self._kills.get(job)
         if stop is not None:
             stop()
+        elif job in self._begun:
+            self._stopped.add(job)
 
-    def forget(self, run_id: TaskRunId) -> None:
+    def forget(self, job: tuple[TaskRunId, int]) -> None:
         """The attempt ended."""
-        self._kills.pop(run_id, None)
+        self._kills.pop(job, None)
 
     def lost(self, execution_id: ExecutionId, run_id: TaskRunId, attempt: int) -> AttemptLost:
         """A lost attempt runs again, unless the server's policy or too many losses speak against it (01 §10)."""
@@ -165,22 +179,27 @@ class Work:
                     await self._render(row, live, command)
                 case InlineNote():
                     await self._inline(row, live)
+                case CountNote(command=count):
+                    self._settle(row, await self._mover.count(live, count))
+                case GatherNote(command=gather):
+                    self._settle(row, await self._mover.gather(live, gather))
                 case TaskNote() as note:
                     await self._task(row, live, note)
         except StoreError:
             raise
         except Exception:
             log.exception("work.failed", execution=row.execution_id, task_run=row.task_run_id)
-            self._settle(row, self._failed(row))
+            self._settle(row, self._ended(row, State.FAILED))
 
     async def _render(self, row: JobRow, live: Live, command: Render) -> None:
         run = self._mover.frame_of(live, command)
-        renderer = await self._patient.renderer(live, run, items=command.items)
+        extra = await self._mover.extra_of(command, None)
+        renderer = await self._patient.renderer(live, run, items=command.items, extra=extra)
         event = await asyncio.to_thread(self._mover.answer, live, command, renderer)
         self._settle(row, event)
 
     async def _inline(self, row: JobRow, live: Live) -> None:
-        run = live.execution.runs.get(row.task_run_id)
+        run = _waiting(live, row)
         if run is None:
             self._settle(row, None)
             return
@@ -199,7 +218,7 @@ class Work:
         )
 
     async def _task(self, row: JobRow, live: Live, note: TaskNote) -> None:
-        run = live.execution.runs.get(row.task_run_id)
+        run = _waiting(live, row)
         node = live.plan.nodes.get(run.task_id) if run is not None else None
         if run is None or not isinstance(node, Leaf | WorkDir):
             self._settle(row, None)
@@ -213,23 +232,27 @@ class Work:
             self._settle(row, self._refused(row))
             return
         job = await self._job(live, run, node, attempt=row.attempt, note=note)
+        key = (run.id, row.attempt)
+        if key in self._stopped:
+            self._settle(row, self._ended(row, State.KILLED))
+            return
         pool = self.pool if route is Route.ANYWHERE else self.groups.get(group or "")
         here = isinstance(node, Leaf) and node.placement != "worker" and route is Route.ANYWHERE
         if pool is None or here:
             await self._run_here(job, run)
         else:
-            self._kills[run.id] = partial(pool.kill, job.id)
+            self._kills[key] = partial(pool.kill, job.id)
             pool.submit(job)
 
     def _hold(self, row: JobRow, live: Live, run: TaskRun) -> None:
         """The row stays until a server takes it up whose workers serve the group; or until it is killed."""
-        self._kills[run.id] = partial(self._let_go, row)
+        self._kills[run.id, row.attempt] = partial(self._let_go, row)
         message = f"Waits for a worker of the worker group `{row.worker_group}`"
         logged = Logged(at=self._services.clock.now(), level="WARN", message=message, task_run=run)
         self.deliver(Local(row.execution_id, None, logs=[engine_log(live, logged)]))
 
     def _let_go(self, row: JobRow) -> None:
-        self.forget(row.task_run_id)
+        self.forget((row.task_run_id, row.attempt))
         self._settle(row, None)
 
     def _refused(self, row: JobRow) -> AttemptRefused:
@@ -261,19 +284,26 @@ class Work:
 
     async def _run_here(self, job: Job, run: TaskRun) -> None:
         attempt = ThreadAttempt(Attempt(job, self._patient.here()))
-        self._kills[run.id] = attempt.kill
+        self._kills[run.id, job.info.attempt] = attempt.kill
         self.on_finished(job, await self._threads.run(attempt))
 
     def _settle(self, row: JobRow, event: AnyEvent | None) -> None:
         self.deliver(Local(row.execution_id, event, job=(row.task_run_id, row.attempt)))
 
-    def _failed(self, row: JobRow) -> TaskFinished:
+    def _ended(self, row: JobRow, state: State) -> TaskFinished:
         return TaskFinished(
             at=self._services.clock.now(),
             task_run_id=row.task_run_id,
             attempt=row.attempt,
-            state=State.FAILED,
+            state=state,
         )
+
+
+def _waiting(live: Live, row: JobRow) -> TaskRun | None:
+    """The task run whose attempt this is; None when it is over, or another attempt took the place."""
+    run = live.execution.runs.get(row.task_run_id)
+    is_out = run is not None and run.progress is not None and run.progress.attempt == row.attempt
+    return run if is_out else None
 
 
 def _child(node: AnyNode) -> ChildSpec:

@@ -23,7 +23,7 @@ EXECUTION_SEARCH = Search(
     count='SELECT count(*) AS count_1 FROM (SELECT 1 FROM execution',
     key='execution.id',
     order='execution.start DESC, execution.id DESC',
-    kinds={'q': Kind.SEARCH, 'tenant': Kind.TEXT, 'id': Kind.TEXT, 'namespace': Kind.TEXT, 'flow_id': Kind.TEXT, 'revision': Kind.NUMBER, 'state': Kind.TEXT, 'start': Kind.NUMBER, 'end': Kind.NUMBER, 'duration': Kind.NUMBER, 'updated': Kind.NUMBER, 'kind': Kind.TEXT, 'labels': Kind.LABELS, 'trigger_id': Kind.TEXT, 'trigger_execution_id': Kind.TEXT, 'child': Kind.PRESENT, 'parent_id': Kind.TEXT, 'original_id': Kind.TEXT},
+    kinds={'q': Kind.SEARCH, 'tenant': Kind.TEXT, 'id': Kind.TEXT, 'namespace': Kind.TEXT, 'flow_id': Kind.TEXT, 'revision': Kind.NUMBER, 'state': Kind.TEXT, 'start': Kind.NUMBER, 'end': Kind.NUMBER, 'duration': Kind.NUMBER, 'updated': Kind.NUMBER, 'kind': Kind.TEXT, 'labels': Kind.LABELS, 'trigger_id': Kind.TEXT, 'trigger_execution_id': Kind.TEXT, 'child': Kind.PRESENT, 'link_execution_id': Kind.TEXT, 'parent_id': Kind.TEXT, 'original_id': Kind.TEXT},
     filters={
         'q': {
             'EQUALS': "(coalesce(execution.id LIKE ? ESCAPE '\\', false) = 1 OR coalesce(execution.namespace LIKE ? ESCAPE '\\', false) = 1 OR coalesce(execution.flow_id LIKE ? ESCAPE '\\', false) = 1 OR coalesce(execution.labels LIKE ? ESCAPE '\\', false) = 1 OR coalesce(execution.trigger_id LIKE ? ESCAPE '\\', false) = 1)",
@@ -184,6 +184,18 @@ EXECUTION_SEARCH = Search(
             'EQUALS': 'CAST(execution.link_execution_id IS NOT NULL AS INTEGER) = ?',
             'NOT_EQUALS': 'CAST(execution.link_execution_id IS NOT NULL AS INTEGER) != ?',
         },
+        'link_execution_id': {
+            'EQUALS': 'execution.link_execution_id = ?',
+            'NOT_EQUALS': 'execution.link_execution_id IS NOT ?',
+            'IN': 'execution.link_execution_id IN (??)',
+            'NOT_IN': '(execution.link_execution_id IS NULL OR (execution.link_execution_id NOT IN (??)))',
+            'GREATER_THAN': 'execution.link_execution_id > ?',
+            'STARTS_WITH': 'substr(execution.link_execution_id, 1, length(?)) = ?',
+            'ENDS_WITH': 'substr(execution.link_execution_id, -length(?)) = ?',
+            'CONTAINS': 'instr(execution.link_execution_id, ?) > 0',
+            'REGEX': 'execution.link_execution_id REGEXP ?',
+            'PREFIX': "(execution.link_execution_id = ? OR execution.link_execution_id >= (? || '.') AND execution.link_execution_id < (? || '/'))",
+        },
         'parent_id': {
             'EQUALS': 'execution.parent_id = ?',
             'NOT_EQUALS': 'execution.parent_id IS NOT ?',
@@ -223,6 +235,7 @@ EXECUTION_SEARCH = Search(
         'kind': 'execution.kind',
         'trigger_id': 'execution.trigger_id',
         'trigger_execution_id': 'execution.trigger_execution_id',
+        'link_execution_id': 'execution.link_execution_id',
         'parent_id': 'execution.parent_id',
         'original_id': 'execution.original_id',
     },

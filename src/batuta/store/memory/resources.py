@@ -73,6 +73,7 @@ EXECUTIONS: Resource[ExecutionRow] = Resource(
         "trigger_id": _trigger_id,
         "trigger_execution_id": lambda row: trigger_execution_id(row.execution.trigger or {}),
         "child": lambda row: row.link,
+        "link_execution_id": lambda row: None if row.link is None else row.link.execution_id,
         "parent_id": lambda row: row.execution.parent_id,
         "original_id": lambda row: row.execution.original_id,
     },

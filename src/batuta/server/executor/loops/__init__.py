@@ -1,0 +1,1 @@
+"""Loops whose iterations are executions of their own."""
