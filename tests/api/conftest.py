@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from batuta.operations import ending
+from batuta.operations import order
 from batuta.operations.account import Account, AccountKeeper, SettingsAccountStore
 from batuta.operations.feed import Feed
 from batuta.operations.plans import PlanCache
@@ -44,9 +44,10 @@ def registry() -> Registry:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_ends_executions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no executor here, so a deletion need not wait for one."""
-    monkeypatch.setattr(ending, "KILL_SECONDS", 0.0)
+def _nobody_takes_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no executor here, so nobody need wait for one."""
+    monkeypatch.setattr(order, "KILL_SECONDS", 0.0)
+    monkeypatch.setattr(order, "TAKEN_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -407,7 +407,7 @@ def test_a_lost_or_killed_job() -> None:
     drive.send(e.AttemptLost(at=drive.now, task_run_id=run_id, attempt=1))
     assert drive.runs["s/wd"] == "CREATED RUNNING"
     drive.send(e.KillRequested(at=drive.now))
-    assert drive.told(c.KillTask) == [c.KillTask(task_run_id=run_id)]
+    assert drive.told(c.KillTask) == [c.KillTask(task_run_id=run_id, attempt=2)]
     drive.finish("s/wd", S.KILLED)
     assert drive.history == "CREATED RUNNING KILLING KILLED"
 

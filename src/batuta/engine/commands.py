@@ -31,6 +31,7 @@ class KillTask(Command, frozen=True, kw_only=True):
     """Stop the attempt wherever it is; its result arrives as `TaskFinished(KILLED)`."""
 
     task_run_id: TaskRunId
+    attempt: int
 
 
 class Render(Command, frozen=True, kw_only=True):

@@ -186,6 +186,25 @@ class Restarted(Event, frozen=True, kw_only=True):
     """The rows were edited by `surgery` (restart, replay, mark): take up work again."""
 
 
+class RestartRequested(Event, frozen=True, kw_only=True):
+    """Restart an execution that has not come to rest. The executor edits its rows, then `step` is given `Restarted`."""
+
+
+class MarkRequested(Event, frozen=True, kw_only=True):
+    """Give a task run another state (01 §8.3). The executor edits the rows, then `step` is given `Restarted`."""
+
+    task_run_id: TaskRunId
+    state: State
+    labels: Labels = ()
+    """Merged into the execution's."""
+
+
+class Labelled(Event, frozen=True, kw_only=True):
+    """Merge labels into the execution's, in whatever state it is."""
+
+    labels: Labels
+
+
 class StatusForced(Event, frozen=True, kw_only=True):
     """A person set the state of the execution (01 §8, change-status, force-run, unqueue)."""
 
@@ -216,6 +235,9 @@ AnyEvent = (
     | SlotGranted
     | SlotDenied
     | Restarted
+    | RestartRequested
+    | MarkRequested
+    | Labelled
     | StatusForced
     | BreakpointResumed
 )

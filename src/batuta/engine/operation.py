@@ -3,11 +3,18 @@
 from batuta.engine import course
 from batuta.engine.commands import ClearTimer
 from batuta.engine.ending import rouse, stop
-from batuta.engine.events import BreakpointResumed, KillRequested, Resumed, StatusForced
+from batuta.engine.events import (
+    BreakpointResumed,
+    KillRequested,
+    Labelled,
+    Resumed,
+    StatusForced,
+)
 from batuta.engine.execution import Enter, Phase, Slot, TaskRun
 from batuta.engine.nodes import pause as pause_node
 from batuta.engine.plan import Pause
 from batuta.engine.turn import Turn
+from batuta.model.label import merge_labels
 from batuta.model.state import State
 
 _BEGUN = frozenset({Phase.RUNNING, Phase.OUTPUTS})
@@ -56,6 +63,12 @@ def resume(turn: Turn, event: Resumed) -> None:
     elif turn.course.held and event.task_run_id is None:
         turn.remember(held=False)
         turn.become(State.RUNNING)
+
+
+def label(turn: Turn, event: Labelled) -> None:
+    labels = merge_labels(turn.execution.labels, event.labels)
+    if labels != turn.execution.labels:
+        turn.change(labels=labels)
 
 
 def is_breakpoint(turn: Turn, run: TaskRun) -> bool:

@@ -21,9 +21,12 @@ from batuta.engine.events import (
     Created,
     Gathered,
     KillRequested,
+    Labelled,
+    MarkRequested,
     PauseRequested,
     Rendered,
     Restarted,
+    RestartRequested,
     Resumed,
     SlotDenied,
     SlotGranted,
@@ -84,7 +87,15 @@ def _take_in(turn: Turn, event: AnyEvent) -> None:
 
 def _asked(
     turn: Turn,
-    event: Resumed | PauseRequested | KillRequested | Restarted | StatusForced | BreakpointResumed,
+    event: Resumed
+    | PauseRequested
+    | KillRequested
+    | Restarted
+    | RestartRequested
+    | MarkRequested
+    | Labelled
+    | StatusForced
+    | BreakpointResumed,
 ) -> None:
     """What people ask for (01 §8)."""
     match event:
@@ -96,6 +107,10 @@ def _asked(
             operation.kill(turn, event)
         case Restarted():
             operation.restarted(turn)
+        case RestartRequested() | MarkRequested():
+            pass  # of no use without all rows: `surgery` edits them, and `Restarted` follows
+        case Labelled():
+            operation.label(turn, event)
         case StatusForced():
             operation.force(turn, event)
         case BreakpointResumed():

@@ -31,13 +31,14 @@ from batuta.operations.errors import (
     NotFoundError,
     Violation,
 )
-from batuta.operations.executions import get_row, is_over, is_visible
+from batuta.operations.executions import get_row
 from batuta.operations.files import PlacedFiles, Upload, place_files, store_files
+from batuta.operations.order import Ordered, carry_out, is_over, is_visible, send, taken
 from batuta.operations.rendering.lookup import resolve_declared
 from batuta.operations.services import Services
 from batuta.operations.start import check_system_labels, execution_variables
 from batuta.sdk.input import Input
-from batuta.store.rows import ExecutionRow, Mail, Turn
+from batuta.store.rows import Edit, ExecutionRow, Mail, Turn
 
 Refusal = Callable[[Execution], str | None]
 """Why an execution cannot be treated, or None."""
@@ -55,7 +56,7 @@ async def kill(
     if row.execution.state.is_terminal and not cascade:
         raise IllegalStateError("Execution is already finished, can't kill it")
     at = services.clock.now()
-    await _send(services, [Mail(execution_id, KillRequested(at=at, cascade=cascade))])
+    await send(services, [Mail(execution_id, KillRequested(at=at, cascade=cascade))])
     if row.execution.state.is_terminal:
         await _kill_children(services, execution_id)
 
@@ -71,7 +72,7 @@ async def kill_many(caller: Caller, services: Services, ids: Sequence[ExecutionI
     )
     at = services.clock.now()
     mails = [Mail(row.execution.id, KillRequested(at=at, cascade=False)) for row in rows]
-    return await _send(services, mails)
+    return await send(services, mails)
 
 
 async def pause(caller: Caller, services: Services, execution_id: ExecutionId) -> None:
@@ -79,7 +80,7 @@ async def pause(caller: Caller, services: Services, execution_id: ExecutionId) -
     row = await get_row(caller, services, execution_id)
     if row.execution.state is not State.RUNNING:
         raise IllegalArgumentError("The execution is not running")
-    await _send(services, [Mail(execution_id, PauseRequested(at=services.clock.now()))])
+    await send(services, [Mail(execution_id, PauseRequested(at=services.clock.now()))])
 
 
 async def pause_many(caller: Caller, services: Services, ids: Sequence[ExecutionId]) -> int:
@@ -91,7 +92,7 @@ async def pause_many(caller: Caller, services: Services, ids: Sequence[Execution
         refuse=lambda e: None if e.state is State.RUNNING else "execution not in state RUNNING",
     )
     at = services.clock.now()
-    return await _send(services, [Mail(row.execution.id, PauseRequested(at=at)) for row in rows])
+    return await send(services, [Mail(row.execution.id, PauseRequested(at=at)) for row in rows])
 
 
 async def resume(
@@ -119,7 +120,7 @@ async def resume(
         inputs=resolved.values,
         by=caller.user,
     )
-    await _send(services, [Mail(execution_id, event)])
+    await send(services, [Mail(execution_id, event)])
 
 
 async def resume_from_breakpoint(
@@ -136,7 +137,7 @@ async def resume_from_breakpoint(
     if not execution.breakpoints:
         raise IllegalStateError("Execution has no breakpoint")
     event = BreakpointResumed(at=services.clock.now(), breakpoints=breakpoints)
-    await _send(services, [Mail(execution_id, event)])
+    await send(services, [Mail(execution_id, event)])
 
 
 async def resume_many(caller: Caller, services: Services, ids: Sequence[ExecutionId]) -> int:
@@ -193,7 +194,8 @@ async def unqueue(
     if state not in {State.RUNNING, State.CANCELLED, State.FAILED}:
         raise IllegalArgumentError(f"Invalid target state: {state}")
     at = services.clock.now()
-    await _send(services, [Mail(execution_id, StatusForced(at=at, state=state))])
+    await send(services, [Mail(execution_id, StatusForced(at=at, state=state))])
+    await taken(services, row.execution)
 
 
 async def force_run(caller: Caller, services: Services, execution_id: ExecutionId) -> None:
@@ -202,7 +204,8 @@ async def force_run(caller: Caller, services: Services, execution_id: ExecutionI
     if row.execution.state.is_terminal:
         raise IllegalArgumentError("Only non terminated executions can be forced run.")
     at = services.clock.now()
-    await _send(services, [Mail(execution_id, StatusForced(at=at, state=State.RUNNING))])
+    await send(services, [Mail(execution_id, StatusForced(at=at, state=State.RUNNING))])
+    await taken(services, row.execution)
 
 
 async def change_status(
@@ -217,25 +220,26 @@ async def change_status(
     if not row.execution.state.is_terminal:
         raise IllegalArgumentError("You can only change the state of a terminated execution.")
     at = services.clock.now()
-    await _send(services, [Mail(execution_id, StatusForced(at=at, state=status))])
+    await send(services, [Mail(execution_id, StatusForced(at=at, state=status))])
+    await taken(services, row.execution)
 
 
 async def set_labels(
     caller: Caller, services: Services, execution_id: ExecutionId, *, labels: Sequence[Label]
 ) -> None:
     """Replace the labels of an ended execution; system labels stay (03 §8.9)."""
-    row = await services.store.executions.get(execution_id, live=True)
-    if row is None or not is_visible(caller, row.execution):
-        raise NotFoundError
-    execution = row.execution
-    if not is_over(execution):
-        raise NotTerminatedError("The execution is not terminated")
     given = [label for label in labels if label.key or label.value]
-    system = [label for label in execution.labels if is_system(label)]
-    check_system_labels(label for label in given if label not in system)
-    own = merge_labels(label for label in given if not is_system(label))
-    changed = replace(execution, labels=(*own, *system))
-    await services.store.commit(Turn(executions=[changed]))
+
+    async def decide(row: ExecutionRow) -> Ordered:
+        if not is_over(row.execution):
+            raise NotTerminatedError("The execution is not terminated")
+        system = [label for label in row.execution.labels if is_system(label)]
+        check_system_labels(label for label in given if label not in system)
+        own = merge_labels(label for label in given if not is_system(label))
+        changed = replace(row.execution, labels=(*own, *system))
+        return Ordered(Turn(edits=[Edit(row.execution, changed)]), changed)
+
+    await carry_out(caller, services, execution_id, decide=decide)
 
 
 async def rows_for_bulk(
@@ -297,7 +301,7 @@ def _placed(
 async def _kill_children(services: Services, execution_id: ExecutionId) -> None:
     at = services.clock.now()
     children = await services.store.executions.children(execution_id)
-    await _send(
+    await send(
         services,
         [
             Mail(row.execution.id, KillRequested(at=at))
@@ -305,9 +309,3 @@ async def _kill_children(services: Services, execution_id: ExecutionId) -> None:
             if not row.execution.state.is_terminal
         ],
     )
-
-
-async def _send(services: Services, mails: Sequence[Mail]) -> int:
-    if mails:
-        await services.store.commit(Turn(inbox=mails))
-    return len(mails)

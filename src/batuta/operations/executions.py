@@ -10,8 +10,8 @@ from batuta.model import codec
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant
 from batuta.operations.caller import Caller
-from batuta.operations.ending import end
 from batuta.operations.errors import NotFoundError
+from batuta.operations.order import is_over, is_visible, remove
 from batuta.operations.query import EXECUTION, Condition, Page, Search, to_query, visible
 from batuta.operations.services import Services
 from batuta.storage.layout import execution_path, to_uri
@@ -215,20 +215,17 @@ async def delete(
 ) -> None:
     """Remove the execution for good, with the parts that are named (03 §8)."""
     execution = (await get_row(caller, services, execution_id)).execution
-    await end(services, execution_id)
-    await services.store.executions.delete([execution_id], logs=parts.logs, metrics=parts.metrics)
+    await delete_all(services, [execution], parts=parts)
+
+
+async def delete_all(services: Services, executions: Sequence[Execution], *, parts: Parts) -> None:
+    """All together, so that those that move are ended at the same time."""
+    ids = [execution.id for execution in executions]
+    await remove(services, ids, logs=parts.logs, metrics=parts.metrics)
     if parts.files:
-        path = execution_path(execution.flow.namespace, execution.flow.id, execution_id)
-        await services.storage.delete_by_prefix(execution.flow.tenant, to_uri(path))
-
-
-def is_over(execution: Execution) -> bool:
-    """Ended, its afterExecution included. Wants the live task runs."""
-    return execution.state.is_terminal and not execution.runs
-
-
-def is_visible(caller: Caller, execution: Execution) -> bool:
-    return execution.flow.tenant == caller.tenant and caller.may_see(execution.flow.namespace)
+        for execution in executions:
+            path = execution_path(execution.flow.namespace, execution.flow.id, execution.id)
+            await services.storage.delete_by_prefix(execution.flow.tenant, to_uri(path))
 
 
 async def view_of(services: Services, row: ExecutionRow) -> ExecutionView:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from batuta.model.ids import FlowKey
-from batuta.operations import flows
+from batuta.operations import flows, order
 from batuta.operations.caller import SYSTEM
 from batuta.operations.feed import Feed
 from batuta.operations.plans import PlanCache
@@ -23,6 +23,13 @@ TASKS = "tasks:\n  - {id: t1, type: io.kestra.plugin.core.log.Log, message: hi}\
 @pytest.fixture(scope="session")
 def registry() -> Registry:
     return Registry.installed()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_takes_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no executor here, so nobody need wait for one."""
+    monkeypatch.setattr(order, "KILL_SECONDS", 0.0)
+    monkeypatch.setattr(order, "TAKEN_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -84,10 +84,10 @@ def _give_out(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, terms: Mapping[
 
 def _fail(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, problem: str) -> None:
     turn.log("ERROR", problem, run)
-    run = turn.mark(
-        run, State.RUNNING, attempts=_ended_attempts(turn, run, state=State.FAILED, event=None)
-    )
-    settle(turn, node, run, state=State.FAILED)
+    if run.state is not State.RUNNING:  # of one that runs again after it was lost
+        run = turn.mark(run, State.RUNNING)
+    attempts = _ended_attempts(turn, run, state=State.FAILED, event=None)
+    settle(turn, node, turn.put(_replace(run, attempts=attempts)), state=State.FAILED)
 
 
 def next_number(turn: Turn, run: TaskRun) -> int:
@@ -236,7 +236,7 @@ def killed(turn: Turn, _node: Leaf, run: TaskRun, *, hard: bool, cascade: bool) 
     if not hard and given_out:
         return
     if given_out:
-        turn.emit(KillTask(task_run_id=run.id))
+        turn.emit(KillTask(task_run_id=run.id, attempt=turn.progress(run).attempt))
     if not (given_out and is_begun(run)):
         turn.end(run, State.KILLED, progress=kept(turn, run))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from batuta.engine.events import StatusForced
+from batuta.engine.events import Labelled, StatusForced
 from batuta.engine.execution import Execution
 from batuta.model.ids import ExecutionId
 from batuta.model.label import Label, is_system, merge_labels
@@ -17,10 +17,10 @@ from batuta.operations import executions, repeat
 from batuta.operations.caller import Caller
 from batuta.operations.control import rows_for_bulk
 from batuta.operations.errors import BulkError, IllegalArgumentError
-from batuta.operations.executions import is_over
+from batuta.operations.order import Ordered, carry_out, is_over, live_row
 from batuta.operations.services import Services
 from batuta.operations.start import check_system_labels
-from batuta.store.rows import ExecutionRow, Mail, Turn
+from batuta.store.rows import Edit, ExecutionRow, Mail, Turn
 
 Ids = Sequence[ExecutionId]
 Refusal = Callable[[Execution], str | None]
@@ -108,19 +108,25 @@ async def add_labels(
     name = "invalid bulk set labels"
     rows = await _rows(caller, services, ids, name=name, refuse=_unless_terminated)
     # Of an execution whose afterExecution runs, the header belongs to the executor.
-    ended, invalids = [], []
+    invalids = []
     for row in rows:
-        live = await services.store.executions.get(row.execution.id, live=True)
-        if live is None or not is_over(live.execution):
+        live = await live_row(caller, services, row.execution.id)
+        if not is_over(live.execution):
             invalids.append(("execution is not terminated", row.execution.id))
-        else:
-            ended.append(live.execution)
     if invalids:
         raise BulkError(name, invalids)
-    for execution in ended:
-        changed = _labelled(execution, given)
-        await services.store.commit(Turn(executions=[changed]))
-    return len(ended)
+
+    async def decide(row: ExecutionRow) -> Ordered:
+        """One that is restarted meanwhile gets them from its executor."""
+        if not is_over(row.execution):
+            told = Labelled(at=services.clock.now(), labels=tuple(given))
+            return Ordered(Turn(inbox=[Mail(row.execution.id, told)]), row.execution)
+        changed = _labelled(row.execution, given)
+        return Ordered(Turn(edits=[Edit(row.execution, changed)]), changed)
+
+    for row in rows:
+        await carry_out(caller, services, row.execution.id, decide=decide)
+    return len(rows)
 
 
 async def delete(
@@ -139,8 +145,7 @@ async def delete(
         name="invalid bulk delete",
         refuse=lambda e: None if include_running or e.state.is_terminal else "execution not found",
     )
-    for row in rows:
-        await executions.delete(caller, services, row.execution.id, parts=parts)
+    await executions.delete_all(services, [row.execution for row in rows], parts=parts)
     return len(rows)
 
 

@@ -9,6 +9,7 @@ from batuta.model.ids import ExecutionId
 from batuta.model.instant import Instant
 from batuta.model.state import TERMINAL, State
 from batuta.operations.caller import Caller
+from batuta.operations.order import end, remove
 from batuta.operations.query import visible
 from batuta.operations.services import Services
 from batuta.storage.layout import execution_path, to_uri
@@ -95,10 +96,12 @@ def _filters(caller: Caller, wanted: ExecutionPurge) -> list[Filter]:
 
 
 async def _purge(services: Services, wanted: ExecutionPurge, found: Sequence[Execution]) -> Purged:
-    """The parts before the executions: what fails half-way is found again the next time."""
+    """The parts before the executions: what fails half-way is found again the next time. What moves is ended first."""
     ids = [ExecutionId(execution.id) for execution in found]
     of_them = Query(filters=[Filter("execution_id", Op.IN, tuple(map(str, ids)))])
     store = services.store
+    if wanted.executions:
+        await end(services, [each.id for each in found if not each.state.is_terminal])
     files = 0
     if wanted.files:
         for execution in found:
@@ -109,7 +112,7 @@ async def _purge(services: Services, wanted: ExecutionPurge, found: Sequence[Exe
         files=files,
         logs=await store.journal.delete_logs(of_them) if wanted.logs else 0,
         metrics=await store.journal.delete_metrics(of_them) if wanted.metrics else 0,
-        executions=await store.executions.delete(ids, logs=False, metrics=False)
+        executions=await remove(services, ids, logs=wanted.logs, metrics=wanted.metrics)
         if wanted.executions
         else 0,
     )

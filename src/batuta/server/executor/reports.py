@@ -82,8 +82,9 @@ class Reports:
 
     def _settle(self, job: Job, event: AnyEvent) -> None:
         run_id = TaskRunId(job.info.task_run_id)
-        self._work.forget(run_id)
-        self._deliver(job, event, settled=(run_id, job.info.attempt))
+        key = (run_id, job.info.attempt)
+        self._work.forget(key)
+        self._deliver(job, event, settled=key)
 
     def _deliver(
         self,

@@ -17,7 +17,7 @@ from batuta.model.label import Label, Labels
 from batuta.operations import start
 from batuta.operations.caller import SYSTEM
 from batuta.operations.errors import OperationError
-from batuta.operations.executions import is_over
+from batuta.operations.order import is_over
 from batuta.operations.plans import Compiled
 from batuta.operations.services import Services
 from batuta.plugins.core.trigger.schedule import Holds, Occurrence, RecoverMissedSchedules, Schedule

@@ -12,6 +12,7 @@ from batuta.model.label import Label
 from batuta.model.state import State
 from batuta.operations import control, executions, files, repeat, start
 from batuta.operations.errors import OperationError
+from batuta.operations.order import is_over
 from batuta.store.rows import ExecutionRow
 from batuta.web.filter import EXECUTION_PARAMETERS, read_search
 from batuta.web.form import Given, read_inputs
@@ -251,7 +252,7 @@ async def _events(ask: Ask) -> AsyncIterator[bytes]:
             if view is None:
                 yield KEEP_ALIVE
                 continue
-            name = "end" if executions.is_over(view.row.execution) else "progress"
+            name = "end" if is_over(view.row.execution) else "progress"
             yield sse_event(name, execution_wire(view, ask.services.clock.now()))
     except (OperationError, TimeoutError):
         return

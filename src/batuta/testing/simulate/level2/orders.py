@@ -9,7 +9,7 @@ from batuta.model.state import State
 from batuta.operations import control, executions, flows, repeat, start
 from batuta.operations.caller import Caller
 from batuta.operations.errors import OperationError
-from batuta.operations.executions import is_over
+from batuta.operations.order import is_over
 from batuta.operations.services import Services
 from batuta.store.errors import StoreError
 from batuta.store.rows import ExecutionRow

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from batuta.engine.execution import Execution
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.state import State
-from batuta.operations.executions import is_over
+from batuta.operations.order import is_over
 from batuta.server.protocol import Job
 from batuta.store.memory.tables import Tables
 from batuta.store.rows import Committed, ExecutionRow, TaskRunRow
