@@ -102,14 +102,16 @@ def test_the_flow_of_a_world_is_yaml_that_compiles_to_the_same_plan() -> None:
 
 def _shape(plan: Plan, names: Iterable[TaskId]) -> object:
     """What the engine is to do, without properties that workers read."""
-    lists = ("tasks", "errors", "finally_", "cases", "defaults", "depends_on", "concurrent")
+    lists = ("tasks", "errors", "finally_", "defaults", "depends_on", "concurrent")
     common = ("allow_failure", "allow_warning", "concurrency", "ordered", "behavior", "wait")
     nodes = {
         name: [type(plan.nodes[name]).__name__]
         + [getattr(plan.nodes[name], field, None) for field in (*lists, *common)]
+        + [(case, tasks) for case, tasks in getattr(plan.nodes[name], "cases", {}).items() if tasks]
         for name in names
     }
-    return (plan.tasks, plan.errors, plan.finally_, plan.after, plan.sla, plan.concurrency, nodes)
+    sla = [(each.id, each.behavior, each.duration) for each in plan.sla]
+    return (plan.tasks, plan.errors, plan.finally_, plan.after, sla, plan.concurrency, nodes)
 
 
 def test_a_seed_is_a_world() -> None:

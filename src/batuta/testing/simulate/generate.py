@@ -161,15 +161,17 @@ class _Maker:
     def _group(self) -> WorkerGroup:
         return WorkerGroup(key="far", fallback=self._dice.pick(("FAIL", "CANCEL")))
 
-    def _leaf(self, parent: TaskId | None) -> TaskId:
+    def _leaf(self, parent: TaskId | None, *, may_choose: bool = True) -> TaskId:
+        """`may_choose`: which workers it runs on."""
         inline = self._dice.chance(35)
+        grouped = may_choose and not inline and self._dice.chance(6)
         return self._keep(
             Leaf(
                 **self._base(parent, "leaf"),
                 inline=inline,
                 updates_execution=inline and self._dice.chance(40),
                 timeout=self._dice.pick((TEMPLATE, "PT5S")) if self._dice.chance(10) else None,
-                worker_group=self._group() if not inline and self._dice.chance(6) else None,
+                worker_group=self._group() if grouped else None,
             )
         )
 
@@ -273,7 +275,9 @@ class _Maker:
 
     def _workdir(self, parent: TaskId | None, depth: int) -> TaskId:
         def more(own: TaskId) -> Mapping[str, Any]:
-            tasks = tuple(self._leaf(own) for _ in range(1 + self._dice.below(3)))
+            tasks = tuple(
+                self._leaf(own, may_choose=False) for _ in range(1 + self._dice.below(3))
+            )
             group = self._group() if self._dice.chance(6) else None
             return {"tasks": tasks, "worker_group": group}
 
