@@ -364,8 +364,12 @@ def read_inbox(record: Record) -> InboxRow:
     return InboxRow(id_, part, execution_id, read_event(event))
 
 
-def read_event(data: bytes) -> AnyEvent:
-    event: AnyEvent = _read_as(AnyEvent, data)
+def read_event(data: bytes) -> AnyEvent | None:
+    """None for what another version wrote and this one does not know."""
+    try:
+        event: AnyEvent = _read_as(AnyEvent, data)
+    except ValueError:
+        return None
     return event
 
 

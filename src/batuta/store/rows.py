@@ -127,7 +127,8 @@ class InboxRow(msgspec.Struct, frozen=True):
     id: int
     partition: int
     execution_id: ExecutionId
-    event: AnyEvent
+    event: AnyEvent | None
+    """None: it cannot be read."""
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):

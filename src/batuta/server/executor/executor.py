@@ -218,7 +218,12 @@ class Executor:
     def _take(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         draft.rows_taken = self._waiting.take_rows(draft.epochs)
         for row in draft.rows_taken:
-            events.setdefault(row.execution_id, []).append(row.event)
+            if (
+                row.event is None
+            ):  # 01 §11.13, 151: it is not told to anybody, and goes with the turn
+                log.error("event.unreadable", execution=row.execution_id, id=row.id)
+            else:
+                events.setdefault(row.execution_id, []).append(row.event)
         draft.locals = self._waiting.take_local(draft.epochs)
         for local in draft.locals:
             if local.event is not None:

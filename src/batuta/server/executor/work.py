@@ -124,8 +124,7 @@ class Work:
                 continue
             live = await self._residents.get(row.execution_id)
             run = live.execution.runs.get(row.task_run_id) if live is not None else None
-            is_task = isinstance(read_note(row.payload), TaskNote)
-            if is_task and run is not None and is_begun(run):
+            if _is_attempt(row) and run is not None and is_begun(run):
                 self._begun.add((row.task_run_id, row.attempt))
                 self._settle(row, self.lost(row.execution_id, row.task_run_id, row.attempt))
             else:
@@ -297,6 +296,14 @@ class Work:
             attempt=row.attempt,
             state=state,
         )
+
+
+def _is_attempt(row: JobRow) -> bool:
+    """Whether a worker had it; what cannot be read is none, and fails when it is begun (01 §11.13, 151)."""
+    try:
+        return isinstance(read_note(row.payload), TaskNote)
+    except ValueError:
+        return False
 
 
 def _waiting(live: Live, row: JobRow) -> TaskRun | None:
