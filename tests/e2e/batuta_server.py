@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,17 @@ STEP_SECONDS = 0.02
 class Server:
     """One server on a data folder; `start` again after `kill` or `stop` takes up the same data."""
 
-    def __init__(self, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._arguments = list(arguments)
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._client = httpx2.Client(base_url=self.url, auth=(USER, PASSWORD), timeout=30)
@@ -59,7 +66,7 @@ class Server:
         (self.folder / "configuration.yaml").write_text(CONFIGURATION)
         command = [str(BATUTA), "server", "local", "--port", str(self.port)]
         command += ["--data", str(self.folder / "data")]
-        command += ["--config", str(self.folder / "configuration.yaml")]
+        command += ["--config", str(self.folder / "configuration.yaml"), *self._arguments]
         began = time.perf_counter()
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(

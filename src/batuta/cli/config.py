@@ -6,7 +6,7 @@ used as it is; `Configuration.ignored` names those below `kestra.` for the log.
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from batuta.operations.settings import BasicAuth, Settings
 
 
 class Key(msgspec.Struct, frozen=True):
-    """`kind` is text, integer, boolean, duration, size, texts, maps or map."""
+    """`kind` is text, integer, boolean, duration, size, texts, maps, map or groups."""
 
     name: str
     kind: str
@@ -171,12 +171,20 @@ KEYS = (
         "worker_threads",
     ),
     Key(
+        "batuta.worker.groups",
+        "groups",
+        "Worker groups that are served besides tasks without one, each by a process of its own: `gpu: 2` runs two tasks at once, 0 eight for each processor. Also a list (`[gpu, cpu=4]`).",
+        "worker_groups",
+    ),
+    Key(
         "batuta.worker.docker-fallback",
         "boolean",
         "Run container tasks in a process when no Docker daemon can be reached; on for `server local` and `run`.",
         "docker_fallback",
     ),
 )
+_TREES = frozenset({"map", "groups"})
+"""Kinds whose keys are the author's own."""
 _BY_NAME = {key.name: key for key in KEYS}
 _CREDENTIALS = ("kestra.server.basic-auth", "kestra.encryption", "kestra.secret", "datasources")
 _DEFAULT_PORT = 8080
@@ -222,6 +230,8 @@ def _values(entries: Entries, problems: list[str]) -> dict[str, Any]:
             if nested:
                 values[key.name] = nested
             continue
+        if key.kind == "groups":
+            _read_groups(entries, key.name, values=values, problems=problems)
         entry = entries.get(key.name)
         if entry is None or entry.value is None:
             continue
@@ -230,6 +240,23 @@ def _values(entries: Entries, problems: list[str]) -> dict[str, Any]:
         except (ValueError, TypeError) as error:
             problems.append(f"{key.name}: {error} ({entry.origin})")
     return values
+
+
+def _read_groups(
+    entries: Entries, name: str, *, values: dict[str, Any], problems: list[str]
+) -> None:
+    """Groups written as a map. Names are kept as they are written, unlike other keys."""
+    depth = name.count(".") + 1
+    for key, entry in entries.items():
+        if not key.startswith(f"{name}."):
+            continue
+        written = ".".join(map(str, entry.path)) or key
+        group = written.split(".", depth)[depth]
+        text = group if entry.value in (None, "") else f"{group}={entry.value}"
+        try:
+            values.setdefault(name, {}).update(read_groups([text]))
+        except ValueError as error:
+            problems.append(f"{key}: {error} ({entry.origin})")
 
 
 def _build(
@@ -311,7 +338,7 @@ _ARTICLES = {"maps": "a list of maps", "texts": "a list of texts", "text": "a te
 
 def _misplaced(entries: Entries) -> list[str]:
     """Values where the tree goes on (`kestra: 5`), and a tree where a value is expected."""
-    leaves = {key.name: key for key in KEYS if key.kind != "map"}
+    leaves = {key.name: key for key in KEYS if key.kind not in _TREES}
     deeper = [
         f"{leaf}: expected {_ARTICLES.get(key.kind, key.kind)}, found a map ({entry.origin})"
         for name, entry in entries.items()
@@ -329,7 +356,7 @@ def _misplaced(entries: Entries) -> list[str]:
 
 def _is_known(name: str) -> bool:
     return name in _BY_NAME or any(
-        key.kind == "map" and name.startswith(f"{key.name}.") for key in KEYS
+        key.kind in _TREES and name.startswith(f"{key.name}.") for key in KEYS
     )
 
 
@@ -396,6 +423,17 @@ def _maps(value: Any) -> tuple[Mapping[str, Any], ...]:
     raise TypeError(f"expected a list of maps, found {_shown(value)}")
 
 
+def read_groups(texts: Iterable[str]) -> dict[str, int]:
+    """Worker groups and their tasks at once, from `KEY` or `KEY=NUMBER`. Raises `ValueError`."""
+    groups = {}
+    for text in texts:
+        name, equals, number = (part.strip() for part in text.partition("="))
+        if not name or (equals and not number.isdecimal()):
+            raise ValueError(f"expected KEY or KEY=NUMBER of a worker group, found {_shown(text)}")
+        groups[name] = int(number or 0)
+    return groups
+
+
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "text": _text,
     "integer": _integer,
@@ -404,4 +442,5 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "size": _size,
     "texts": _texts,
     "maps": _maps,
+    "groups": lambda value: read_groups(_texts(value)),
 }

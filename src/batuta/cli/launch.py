@@ -1,10 +1,13 @@
 """From the options of a server command to a running server. Imports little: it is on the way to the first answer."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from batuta.cli.address import listen, url_of
-from batuta.cli.config import Configuration, load
+from batuta.cli.config import Configuration, load, read_groups
 from batuta.cli.failure import CommandError
 from batuta.cli.log import LEVELS
 from batuta.cli.output import say
@@ -28,10 +31,13 @@ def launch_local(
     data: Path = DATA,
     config: Path | None = None,
     log_level: str = LOG_LEVEL,
+    worker_group: Sequence[str] = (),
 ) -> int:
     """`batuta server local`; the exit code."""
     configuration = _read(
-        config, defaults=Settings(docker_fallback=True, termination_grace=LOCAL_GRACE)
+        config,
+        defaults=Settings(docker_fallback=True, termination_grace=LOCAL_GRACE),
+        groups=worker_group,
     )
     return _serve(
         configuration,
@@ -50,9 +56,10 @@ def launch_standalone(
     host: str | None = None,
     data: Path = DATA,
     log_level: str = LOG_LEVEL,
+    worker_group: Sequence[str] = (),
 ) -> int:
     """`batuta server standalone`; the exit code."""
-    configuration = _read(config or _kestra_file(), defaults=Settings())
+    configuration = _read(config or _kestra_file(), defaults=Settings(), groups=worker_group)
     guarded = configuration.settings.basic_auth is not None
     return _serve(
         configuration,
@@ -70,7 +77,22 @@ def _kestra_file() -> Path | None:
     return path if "KESTRA_CONFIGURATION" not in os.environ and path.is_file() else None
 
 
-def _read(path: Path | None, *, defaults: Settings) -> Configuration:
+def _read(path: Path | None, *, defaults: Settings, groups: Sequence[str]) -> Configuration:
+    return _with_groups(_load(path, defaults=defaults), groups)
+
+
+def _with_groups(configuration: Configuration, groups: Sequence[str]) -> Configuration:
+    """Those of the command line besides those of the configuration."""
+    try:
+        added = read_groups(groups)
+    except ValueError as error:
+        raise CommandError(f"--worker-group: {error}", code=2) from None
+    settings = configuration.settings
+    settings = replace(settings, worker_groups={**settings.worker_groups, **added})
+    return replace(configuration, settings=settings)
+
+
+def _load(path: Path | None, *, defaults: Settings) -> Configuration:
     try:
         if path is not None:
             return load(path.read_text(), str(path), defaults=defaults)

@@ -17,6 +17,8 @@ OPTIONS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "-c": ("config", Path),
     "--log-level": ("log_level", str),
     "-l": ("log_level", str),
+    "--worker-group": ("worker_group", lambda text: (text,)),
+    "-g": ("worker_group", lambda text: (text,)),
 }
 
 

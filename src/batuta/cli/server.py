@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from batuta.cli.launch import DATA, LOG_LEVEL, launch_local, launch_standalone
 
+Groups = Annotated[tuple[str, ...], Parameter(name=["--worker-group", "-g"])]
 ConfigFile = Annotated[Path | None, Parameter(name=["--config", "-c"])]
 
 
@@ -17,6 +18,7 @@ def local(
     data: Path = DATA,
     config: ConfigFile = None,
     log_level: Annotated[str, Parameter(name=["--log-level", "-l"])] = LOG_LEVEL,
+    worker_group: Groups = (),
 ) -> int:
     """Start a server for this machine: rows and files in one folder, all roles in one process.
 
@@ -32,8 +34,17 @@ def local(
         Configuration file (YAML).
     log_level
         DEBUG, INFO, WARN or ERROR.
+    worker_group
+        A worker group to serve besides tasks without one: KEY, or KEY=TASKS with how many run at once. May be repeated.
     """
-    return launch_local(port=port, host=host, data=data, config=config, log_level=log_level)
+    return launch_local(
+        port=port,
+        host=host,
+        data=data,
+        config=config,
+        log_level=log_level,
+        worker_group=worker_group,
+    )
 
 
 def standalone(
@@ -43,6 +54,7 @@ def standalone(
     host: str | None = None,
     data: Path = DATA,
     log_level: Annotated[str, Parameter(name=["--log-level", "-l"])] = LOG_LEVEL,
+    worker_group: Groups = (),
 ) -> int:
     """Start a server with all roles, configured by a file or the variable KESTRA_CONFIGURATION.
 
@@ -58,5 +70,14 @@ def standalone(
         Folder for what the configuration gives no place of its own.
     log_level
         DEBUG, INFO, WARN or ERROR.
+    worker_group
+        A worker group to serve besides tasks without one: KEY, or KEY=TASKS with how many run at once. May be repeated.
     """
-    return launch_standalone(config=config, port=port, host=host, data=data, log_level=log_level)
+    return launch_standalone(
+        config=config,
+        port=port,
+        host=host,
+        data=data,
+        log_level=log_level,
+        worker_group=worker_group,
+    )

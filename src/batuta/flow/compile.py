@@ -7,6 +7,7 @@ from batuta.engine import plan
 from batuta.flow.definition import UPDATES_EXECUTION, Concurrency, Flow, Sla
 from batuta.flow.labels import label_pairs
 from batuta.flow.reads import Reads, reads_of
+from batuta.flow.rule_task import WORKING_DIRECTORY
 from batuta.model.duration import parse_duration
 from batuta.model.ids import FlowKey, TaskId
 from batuta.model.label import Label
@@ -177,7 +178,11 @@ class _Builder:
         self._around.append(name)
         own = compile_retry(task.retry, own=False)
         self._retries.append(own if own is not None else self._inherited())
+        group = self._group
+        if type(task).TYPE == WORKING_DIRECTORY:
+            self._group = self.worker_group(task)
         node = task.compile(self)
+        self._group = group
         self._retries.pop()
         self._around.pop()
         self.nodes[name] = node

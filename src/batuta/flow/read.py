@@ -12,7 +12,7 @@ from batuta.flow.definition import Flow
 from batuta.flow.labels import read_labels
 from batuta.flow.literal import java_text
 from batuta.flow.problems import Problems
-from batuta.flow.rules import Subject, check_rules
+from batuta.flow.rules import Offers, Subject, check_rules
 from batuta.flow.yaml import Path, Tree, path_text, try_read_yaml
 from batuta.model.problem import Problem, Severity
 from batuta.sdk.definition import RESOLVE, Plugin
@@ -69,11 +69,13 @@ def read_flow(
     defaults: Sequence[Default] = (),
     strict: bool = True,
     exists: FlowExists | None = None,
+    offers: Offers = Offers(),  # noqa: B008 - frozen
 ) -> Reading:
     """Read, check and explain a source; never raises for a mistake of its author.
 
     `defaults` are those of the installation, the most important first. Not `strict`: unknown properties are ignored
     with a warning. `exists` tells whether a flow is stored; without it, calls of unknown flows are not reported.
+    `offers`: of the installation that will run the flow.
     """
     reading = try_read_yaml(source, max_nodes=MAX_NODES)
     tree = reading.tree
@@ -89,7 +91,7 @@ def read_flow(
         )
         return Reading(flow=None, problems=(problem,), tree=tree)
     reader = _FlowReader(tree, registry, strict=strict)
-    flow = reader.read(value, defaults=defaults, exists=exists)
+    flow = reader.read(value, defaults=defaults, exists=exists, offers=offers)
     problems = (*_illegal(reading.problems), *reader.problems.in_order())
     errors = any(problem.severity is Severity.ERROR for problem in problems)
     return Reading(
@@ -148,6 +150,7 @@ class _FlowReader:
         *,
         defaults: Sequence[Default],
         exists: FlowExists | None,
+        offers: Offers,
     ) -> Flow | None:
         merged = with_defaults(
             self._without_extras(source), (*defaults_in(source), *defaults), self._registry
@@ -162,6 +165,7 @@ class _FlowReader:
             found=tuple(self._checker.found),
             registry=self._registry,
             exists=exists,
+            offers=offers,
         )
         check_rules(subject, self.problems)
         return self._made(plain)

@@ -12,11 +12,11 @@ from batuta.sdk.facts import TypeFacts
 from batuta.sdk.registry import Registry
 
 _CORE = "io.kestra.plugin.core"
-_WORKING_DIRECTORY = f"{_CORE}.flow.WorkingDirectory"
+WORKING_DIRECTORY = f"{_CORE}.flow.WorkingDirectory"
 _HONOURED: Mapping[str, frozenset[str]] = {
-    "timeout": frozenset({f"{_CORE}.flow.Pause", _WORKING_DIRECTORY}),
+    "timeout": frozenset({f"{_CORE}.flow.Pause", WORKING_DIRECTORY}),
     "taskCache": frozenset(),
-    "workerGroup": frozenset({_WORKING_DIRECTORY}),
+    "workerGroup": frozenset({WORKING_DIRECTORY}),
 }
 """Properties of runnable tasks, and the control tasks that heed them too."""
 EXIT_STATES = ("SUCCESS", "WARNING", "KILLED", "FAILED", "CANCELED", "CANCELLED")
@@ -33,6 +33,10 @@ def check_task(found: Found, registry: Registry, problems: Problems) -> None:
 def is_runnable(type_name: str, facts: TypeFacts) -> bool:
     """Whether a worker runs it: not so for control tasks, nor for tasks that change the execution (01 §5.4)."""
     return "runnable" in facts.roles and type_name not in UPDATES_EXECUTION
+
+
+def heeds_worker_group(type_name: str, facts: TypeFacts) -> bool:
+    return is_runnable(type_name, facts) or type_name in _HONOURED["workerGroup"]
 
 
 def _only_runnable(found: Found, problems: Problems) -> None:
@@ -163,7 +167,7 @@ def _schedule(found: Found, registry: Registry, problems: Problems) -> None:
 _CHECKS: Mapping[str, Callable[[Found, Registry, Problems], None]] = {
     f"{_CORE}.flow.Switch": _switch,
     f"{_CORE}.flow.Dag": _dag,
-    _WORKING_DIRECTORY: _working_directory,
+    WORKING_DIRECTORY: _working_directory,
     f"{_CORE}.flow.Template": _template,
     f"{_CORE}.execution.Exit": _exit,
     f"{_CORE}.trigger.Schedule": _schedule,

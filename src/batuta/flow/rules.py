@@ -12,7 +12,7 @@ from batuta.flow.literal import is_expression
 from batuta.flow.problems import Problems, nearest
 from batuta.flow.rule_input import check_inputs
 from batuta.flow.rule_retry import check_retry
-from batuta.flow.rule_task import check_task
+from batuta.flow.rule_task import check_task, heeds_worker_group
 from batuta.flow.yaml import Path
 from batuta.sdk.errors import PluginError
 from batuta.sdk.registry import Registry
@@ -33,6 +33,13 @@ _CALLS = frozenset({"io.kestra.plugin.core.flow.Subflow", "io.kestra.plugin.core
 _FLOW_TRIGGER = "io.kestra.plugin.core.trigger.Flow"
 
 
+class Offers(msgspec.Struct, frozen=True, kw_only=True):
+    """What the installation has to offer that a flow may ask for."""
+
+    groups: frozenset[str] = frozenset()
+    """Worker groups that are served."""
+
+
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """A flow under examination: as read (`plain`), as written (`source`), and its plugin objects."""
 
@@ -41,6 +48,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     found: tuple[Found, ...]
     registry: Registry
     exists: Callable[[str, str], bool] | None = None
+    offers: Offers = Offers()
 
     def of_kind(self, kind: str) -> Iterator[Found]:
         return (each for each in self.found if each.facts.kind == kind)
@@ -179,6 +187,38 @@ def _flow_triggers(subject: Subject, problems: Problems) -> None:
             )
 
 
+def _worker_groups(subject: Subject, problems: Problems) -> None:
+    """Only tasks that a worker runs have one; others that name one are told so elsewhere."""
+    places: list[tuple[Any, Path]] = [(subject.plain, ())]
+    for each in subject.found:
+        if each.facts.kind == "task" and heeds_worker_group(each.type, each.facts):
+            places.append((each.spec, each.path))
+        elif each.facts.kind == "trigger" and each.spec.get("workerGroup") is not None:
+            problems.warning(
+                "worker-group",
+                "the worker group of a trigger is ignored: the server evaluates its triggers itself",
+                (*each.path, "workerGroup"),
+            )
+    for spec, path in places:
+        group = spec.get("workerGroup")
+        key = group.get("key") if isinstance(group, Mapping) else None
+        if isinstance(key, str) and not is_expression(key):
+            _known_group(key, (*path, "workerGroup", "key"), problems, served=subject.offers.groups)
+
+
+def _known_group(key: str, path: Path, problems: Problems, *, served: frozenset[str]) -> None:
+    if not served:
+        message = f"the worker group `{key}` is ignored: no worker of this installation has one"
+        problems.warning("worker-group", message, path)
+    elif key not in served:
+        problems.warning(
+            "worker-group",
+            f"no worker of this installation serves the worker group `{key}`",
+            path,
+            suggestion=nearest(key, sorted(served)),
+        )
+
+
 def _dashed_references(subject: Subject, problems: Problems) -> None:
     inputs = [name for name, _ in _entries(subject, "inputs") if isinstance(name, str)]
     tasks = [each.spec.get("id") for each in subject.of_kind("task")]
@@ -274,6 +314,7 @@ _RULES: tuple[Rule, ...] = (
     _retries,
     _inputs,
     _flow_triggers,
+    _worker_groups,
     _dashed_references,
     _listeners,
     _plugin_defaults,

@@ -12,6 +12,7 @@ from batuta.flow.compile import compile_flow
 from batuta.flow.defaults import Default, defaults_in
 from batuta.flow.definition import Flow
 from batuta.flow.read import Reading, read_flow
+from batuta.flow.rules import Offers
 from batuta.model.ids import FlowKey, TaskId
 from batuta.operations.errors import IllegalStateError, NotFoundError
 from batuta.operations.settings import Settings
@@ -60,6 +61,7 @@ class PlanCache:
         self._registry = registry
         self._clock = clock
         self._defaults = defaults_of(settings)
+        self._offers = Offers(groups=frozenset(settings.worker_groups))
         self._compiled: OrderedDict[tuple[FlowKey, int], Compiled] = OrderedDict()
         self._latest: OrderedDict[FlowKey, _Latest] = OrderedDict()
         self._changes = 0
@@ -69,6 +71,11 @@ class PlanCache:
     def defaults(self) -> tuple[Default, ...]:
         """Plugin defaults of the installation."""
         return self._defaults
+
+    @property
+    def offers(self) -> Offers:
+        """What flows may ask the installation for."""
+        return self._offers
 
     async def get(self, key: FlowKey, revision: int | None = None) -> Compiled:
         """A revision (None: the latest that is not deleted).

@@ -190,6 +190,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], {}),
         (["--port", "0", "--data", "d"], {"port": 0, "data": Path("d")}),
+        (["-g", "gpu=2"], {"worker_group": ("gpu=2",)}),
         (["-c", "x.yml", "-l", "DEBUG"], {"config": Path("x.yml"), "log_level": "DEBUG"}),
     ],
 )
@@ -202,7 +203,15 @@ def test_plain_server_commands_are_read_quickly(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--port"], ["--port", "x"], ["--port=1"], ["--nope", "1"], ["a", "b"]],
+    [
+        ["-g", "a", "-g", "b"],
+        ["--help"],
+        ["--port"],
+        ["--port", "x"],
+        ["--port=1"],
+        ["--nope", "1"],
+        ["a", "b"],
+    ],
 )
 def test_anything_unusual_is_left_to_the_parser(arguments: list[str]) -> None:
     assert not is_plain_server(["server", "local", *arguments])

@@ -67,6 +67,19 @@ def test_credentials_are_no_setting_of_plugins() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("batuta.worker.groups: {gpu: 1, cpuFast: 4, a.b: 2, rest: }", {"gpu": 1, "cpuFast": 4, "a.b": 2, "rest": 0}),
+        ("batuta: {worker: {groups: [gpu, 'cpu=4']}}", {"gpu": 0, "cpu": 4}),
+        ("batuta.worker.groups: gpu=2, cpu", {"gpu": 2, "cpu": 0}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_worker_groups_keep_their_names(text: str, groups: dict[str, int]) -> None:
+    assert read(text).settings.worker_groups == groups
+
+
+@pytest.mark.parametrize(
     ("text", "environment", "port"),
     [
         ("micronaut.server.port: ${PORT}", {"PORT": "81"}, 81),
@@ -109,6 +122,11 @@ def test_placeholders_and_the_environment(
         ("kestra.plugins.defaults: {a: b}", "kestra.plugins.defaults: expected a list of maps"),
         ("kestra.plugins.defaults: text", "expected a list of maps"),
         ("kestra.url: [a]", "kestra.url: expected a text"),
+        (
+            "batuta.worker.groups: {gpu: many}",
+            "batuta.worker.groups.gpu: expected KEY or KEY=NUMBER",
+        ),
+        ("batuta.worker.groups: [gpu=-1]", "batuta.worker.groups: expected KEY or KEY=NUMBER"),
         ("- a", "a configuration is a map of keys"),
         ("a: 1\na: 2", "config.yml"),
         ("a: [", "config.yml"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from batuta.flow.rules import Offers
 from tests.unit.flow.sources import log, read, tasks
 
 FLOW = "io.kestra.plugin.core.flow"
@@ -156,3 +157,34 @@ RIGHT = [
 def test_an_unusual_flow_is_accepted_silently(body: str) -> None:
     reading = read(f"{body}\n{tasks(log())}")
     assert reading.problems == ()
+
+
+GROUPED = f"""
+workerGroup: {{key: gpu}}
+tasks:
+  - {{{LOG[1:-1]}, workerGroup: {{key: cpu}}}}
+  - id: w
+    type: {FLOW}.WorkingDirectory
+    workerGroup: {{key: gpo, fallback: FAIL}}
+    tasks: [{log("inner")[2:]}]
+  - {{{log("dynamic")[3:-1]}, workerGroup: {{key: "{{{{ inputs.x }}}}"}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ({"gpu", "cpu"}, ["tasks[1].workerGroup.key"]),
+        (set(), ["workerGroup.key", "tasks[0].workerGroup.key", "tasks[1].workerGroup.key"]),
+    ],
+)
+def test_a_worker_group_that_nobody_serves_is_told(groups: set[str], told: list[str]) -> None:
+    reading = read(GROUPED, offers=Offers(groups=frozenset(groups)))
+    assert [problem.path for problem in reading.warnings] == told
+    assert {problem.code for problem in reading.warnings} == {"worker-group"}
+
+
+def test_the_worker_group_of_a_trigger_is_told_to_be_ignored() -> None:
+    trigger = "{id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: '@daily', workerGroup: {key: gpu}}"
+    reading = read(f"{tasks(log())}triggers: [{trigger}]", offers=Offers(groups=frozenset({"gpu"})))
+    assert [problem.path for problem in reading.warnings] == ["triggers[0].workerGroup"]

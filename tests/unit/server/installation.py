@@ -18,7 +18,7 @@ from batuta.operations.services import Services
 from batuta.operations.settings import Settings
 from batuta.operations.system import Clock, SystemClock, SystemIds
 from batuta.sdk.registry import Registry
-from batuta.server.roles import RoleOptions, make_roles
+from batuta.server.roles import MakePool, RoleOptions, make_roles
 from batuta.storage.memory import MemoryStorage
 from batuta.store.memory import MemoryStore
 from batuta.store.query import Filter, Op, Query
@@ -49,9 +49,9 @@ class Installation:
         self._changed = asyncio.Event()
         self.store.changes(self._on_commit)
 
-    def run(self) -> None:
+    def run(self, make_pool: MakePool | None = None) -> None:
         options = RoleOptions(owner="one", tmp_dir=self.folder / "t", cache_dir=self.folder / "c")
-        self.roles = make_roles(self.services, options)
+        self.roles = make_roles(self.services, options, make_pool=make_pool)
         self._roles = asyncio.create_task(self.roles.run())
 
     async def crash(self) -> None:

@@ -108,6 +108,7 @@ async def read_source(caller: Caller, services: Services, source: str, *, strict
             defaults=services.plans.defaults,
             strict=strict,
             exists=exists,
+            offers=services.plans.offers,
         )
 
     reading = read()
