@@ -224,7 +224,7 @@ class Triggers(Protocol):
         """TRIGGER_FIELDS. Without a sort: by namespace, flow id and trigger id."""
 
     async def delete(self, keys: Sequence[TriggerKey]) -> None:
-        """Forget state and fire times."""
+        """Forget the states. Fire times stay until `purge_fires`: another server may be about to use one again."""
 
     async def purge_fires(self, *, before: Instant) -> int:
         """Forget fire times before this; how many there were."""

@@ -229,19 +229,25 @@ class Scheduler:
         setting = self._setting()
         if (row.memory or {}).get(MISSED) and not await self._recover(row, schedule, compiled):
             return
-        turn = Turn(triggers=[advanced(row, schedule, setting, base=setting.now)])
+        after = advanced(row, schedule, setting, base=setting.now)
+        turn = Turn(triggers=[after])
         try:
             holds = self._holds(compiled, schedule)
             decision = await asyncio.to_thread(partial(decide, row, schedule, setting, holds=holds))
-            turn = Turn(triggers=[decision.row])
+            after = decision.row
+            turn = Turn(triggers=[after])
             if decision.fires is not None:
                 turn = await self._firing(decision, decision.fires, schedule, compiled=compiled)
         except EVALUATION_ERRORS as error:
-            turn = Turn(triggers=turn.triggers, logs=[_warning(row.key, str(error), setting.now)])
+            turn = Turn(triggers=[after], logs=[_warning(row.key, str(error), setting.now)])
         try:
             await self._services.store.commit(turn)
-        except ConflictError:
-            await self._services.store.commit(Turn(triggers=turn.triggers))
+        except (
+            ConflictError
+        ):  # used before: by another server, or by a schedule that was taken away and came back
+            known = await self._services.store.triggers.get(row.key)
+            if known is not None and known.next_date == row.next_date:
+                await self._services.store.commit(Turn(triggers=[after]))
 
     async def _recover(self, row: TriggerRow, schedule: Schedule, compiled: Compiled) -> bool:
         """Apply the policy for occurrences that passed while the execution ran; whether the row is still due."""

@@ -1140,5 +1140,4 @@ FIRE_INSERT = Bulk(
     '',
     ('tenant', 'namespace', 'flow_id', 'trigger_id', 'scope', 'time', 'execution_id'),
 )
-FIRE_DELETE = Statement('DELETE FROM fire WHERE fire.tenant = ?::VARCHAR AND fire.namespace = ?::VARCHAR AND fire.flow_id = ?::VARCHAR AND fire.trigger_id = ?::VARCHAR', ('tenant', 'namespace', 'flow_id', 'trigger_id'))
 FIRE_PURGE = Statement('DELETE FROM fire WHERE fire.time < ?::BIGINT', ('before',))

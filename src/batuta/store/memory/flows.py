@@ -147,9 +147,6 @@ class MemoryTriggers:
         def work(_: Feed) -> None:
             for key in keys:
                 self._tables.triggers.pop(key, None)
-            self._tables.fires = {
-                used: fire for used, fire in self._tables.fires.items() if fire.key not in keys
-            }
 
         await self._gate.write(work)
 

@@ -45,7 +45,6 @@ class SqliteTriggers:
         def work(transaction: Transaction) -> None:
             for key in keys:
                 transaction.run(sql.TRIGGER_DELETE, **_flow(key.flow), trigger_id=key.id)
-                transaction.run(sql.FIRE_DELETE, **_flow(key.flow), trigger_id=key.id)
 
         await self._database.write(work)
 

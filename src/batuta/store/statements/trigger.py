@@ -39,5 +39,4 @@ trigger_search = SearchRows(
 )
 trigger_delete = delete(trigger).where(equals(trigger, *_KEY))
 fire_insert = insert_rows(fire)
-fire_delete = delete(fire).where(equals(fire, *_KEY))
 fire_purge = delete(fire).where(fire.c.time < bindparam("before"))

@@ -78,14 +78,14 @@ async def triggers_are_searched(store: Store) -> None:
     equal(await keys(sort=(Sort("next_date", descending=True),)), [DAILY, HOURLY, FOREIGN])
 
 
-async def deleted_triggers_forget_their_fire_times(store: Store) -> None:
+async def fire_times_stay_until_they_are_purged(store: Store) -> None:
     fire = Fire(key=DAILY, time=Instant(60))
     row = TriggerRow(key=DAILY)
     await store.commit(Turn(fires=[fire], triggers=[row]))
     await raises(ConflictError, store.commit(Turn(fires=[fire])))
     await store.triggers.delete([DAILY, FOREIGN])
     equal(await store.triggers.get(DAILY), None)
-    await store.commit(Turn(fires=[fire]))
+    await raises(ConflictError, store.commit(Turn(fires=[fire])))
     await store.commit(Turn(fires=[Fire(key=HOURLY, time=Instant(70))]))
     equal(await store.triggers.purge_fires(before=Instant(70)), 1)
     await store.commit(Turn(fires=[fire]))

@@ -130,7 +130,6 @@ class World:
         self._is_calm = True
         for store in (self._store, self._rival.store):
             store.losing = store.doubtful = store.failing = 0
-        await self._rival.down()  # a schedule that is taken away forgets what it fired, for both
         await self._orders.calm()
         left: str | None = None
         for _ in range(LOOKS):
