@@ -11,7 +11,8 @@ from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant
 from batuta.operations.caller import Caller
 from batuta.operations.errors import NotFoundError
-from batuta.operations.order import is_over, is_visible, remove
+from batuta.operations.family import HIDDEN_KINDS, iterations_of
+from batuta.operations.order import end, is_over, is_visible, remove
 from batuta.operations.query import EXECUTION, Condition, Page, Search, to_query, visible
 from batuta.operations.services import Services
 from batuta.storage.layout import execution_path, to_uri
@@ -111,7 +112,7 @@ async def latest(
             Filter("tenant", Op.EQUALS, flow.tenant),
             Filter("namespace", Op.EQUALS, flow.namespace),
             Filter("flow_id", Op.EQUALS, flow.id),
-            Filter("kind", Op.NOT_IN, ("TEST", "PLAYGROUND")),
+            Filter("kind", Op.NOT_IN, HIDDEN_KINDS),
         ]
         query = Query(filters=filters, sort=[Sort("start", descending=True)], size=1, total=False)
         page = await services.store.executions.search(query)
@@ -125,7 +126,7 @@ async def count(caller: Caller, services: Services, wanted: Tally) -> int:
         Filter("tenant", Op.EQUALS, caller.tenant),
         *visible(caller),
         Filter("namespace", Op.EQUALS, wanted.namespace),
-        Filter("kind", Op.NOT_IN, ("TEST", "PLAYGROUND")),
+        Filter("kind", Op.NOT_IN, HIDDEN_KINDS),
         Filter("start", Op.GREATER_THAN_OR_EQUAL_TO, wanted.start),
         Filter("start", Op.LESS_THAN_OR_EQUAL_TO, wanted.end),
     ]
@@ -219,9 +220,19 @@ async def delete(
 
 
 async def delete_all(services: Services, executions: Sequence[Execution], *, parts: Parts) -> None:
-    """All together, so that those that move are ended at the same time."""
+    """All together, so that those that move are ended at the same time; the iterations of their Loops first."""
     ids = [execution.id for execution in executions]
+    await end(services, ids)
+    async for group in iterations_of(services, ids):
+        inner = [row.execution for row in group]
+        inner_ids = [execution.id for execution in inner]
+        await services.store.executions.delete(inner_ids, logs=parts.logs, metrics=parts.metrics)
+        await _delete_files(services, inner, parts)
     await remove(services, ids, logs=parts.logs, metrics=parts.metrics)
+    await _delete_files(services, executions, parts)
+
+
+async def _delete_files(services: Services, executions: Sequence[Execution], parts: Parts) -> None:
     if parts.files:
         for execution in executions:
             path = execution_path(execution.flow.namespace, execution.flow.id, execution.id)

@@ -14,6 +14,7 @@ from batuta.model.instant import DAY, Instant, from_iso
 from batuta.model.label import Label
 from batuta.operations.caller import Caller
 from batuta.operations.errors import BadRequestError, IllegalArgumentError, UnprocessableError
+from batuta.operations.family import HIDDEN_KINDS
 from batuta.store.query import LEVELS, Filter, FilterValue, Op, Query, Sort
 
 DEFAULT_WINDOW = 8 * DAY
@@ -208,7 +209,7 @@ def to_query(
     for condition in conditions:
         filters.extend(_filters(resource, condition, system_namespace))
     if resource.hides_kinds and not any(c.field in {"kind", "executionId"} for c in conditions):
-        filters.append(Filter("kind", Op.NOT_IN, ("TEST", "PLAYGROUND")))
+        filters.append(Filter("kind", Op.NOT_IN, HIDDEN_KINDS))
     filters.extend(visible(caller))
     return Query(
         filters=filters,
@@ -351,7 +352,7 @@ def _value(condition: Condition) -> FilterValue:
     return values if condition.op in _LIST else (values[0] if values else "")
 
 
-_KINDS = frozenset({"NORMAL", "TEST", "PLAYGROUND"})
+_KINDS = frozenset({"NORMAL", *HIDDEN_KINDS})
 
 
 def _kinds(column: str, condition: Condition) -> Iterable[Filter]:

@@ -78,6 +78,7 @@ async def _restarted(services: Services, row: ExecutionRow, *, revision: int | N
         raise IllegalStateError(
             f"Execution must be terminated to be restarted, current state is '{state}' !"
         )
+    _refuse_iteration(row)
     compiled = await _compiled(services, row.execution, revision)
     plan = compiled.plan_of(row.link)
     runs = await _runs(services, row.execution.id)
@@ -108,8 +109,9 @@ async def replay(
         )
 
     async def decide(row: ExecutionRow) -> Ordered:
+        _refuse_iteration(row)
         compiled = await _compiled(services, row.execution, revision)
-        plan = compiled.plan_of(row.link)
+        plan = compiled.plan
         runs = await _runs(services, execution_id)
         at = services.clock.now()
         edited = _operate(
@@ -181,6 +183,7 @@ async def mark(
         plan = compiled.plan_of(row.link)
         edited = _operate(lambda: edit_of(plan, row.execution, runs, event=event))
         if is_over(row.execution):
+            _refuse_iteration(row)
             return Ordered(await _turn_of(services, row, edited), edited.execution)
         return Ordered(Turn(inbox=[Mail(execution_id, event)]), edited.execution)
 
@@ -230,6 +233,15 @@ async def run_again_turn(services: Services, row: ExecutionRow) -> Turn:
     except SurgeryError:
         edited = surgery.afresh(row.execution, runs, at=at)
     return await _turn_of(services, row, edited)
+
+
+def _refuse_iteration(row: ExecutionRow) -> None:
+    """An iteration of a Loop is part of an execution, which alone waits for its end."""
+    if row.link is not None and row.link.item is not None:
+        raise IllegalArgumentError(
+            f"Execution '{row.execution.id}' is an iteration of the loop '{row.link.item.loop}':"
+            f" restart or replay execution '{row.link.execution_id}' instead"
+        )
 
 
 async def _compiled(services: Services, execution: Execution, revision: int | None) -> Compiled:

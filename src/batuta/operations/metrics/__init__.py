@@ -9,6 +9,7 @@ from batuta.model.ids import ExecutionId, FlowKey
 from batuta.model.instant import DAY, HOUR, Instant, from_datetime
 from batuta.operations.caller import Caller
 from batuta.operations.errors import IllegalArgumentError, NotFoundError
+from batuta.operations.family import HIDDEN_KINDS
 from batuta.operations.query import METRIC, Page, to_sort, visible
 from batuta.operations.services import Services
 from batuta.store.query import Filter, Op, Query, Sort
@@ -19,7 +20,7 @@ DEFAULT_WINDOW = 30 * DAY
 MAX_NAMES = 1_000
 MAX_BUCKETS = 10_000
 _BATCH = 1_000
-_HIDDEN = Filter("kind", Op.NOT_IN, ("TEST", "PLAYGROUND"))
+_HIDDEN = Filter("kind", Op.NOT_IN, HIDDEN_KINDS)
 _AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "sum": sum,
     "avg": lambda values: sum(values) / len(values),

@@ -9,6 +9,7 @@ from batuta.model.ids import ExecutionId
 from batuta.model.instant import Instant
 from batuta.model.state import TERMINAL, State
 from batuta.operations.caller import Caller
+from batuta.operations.family import LOOP, iterations_of
 from batuta.operations.order import end, remove
 from batuta.operations.query import visible
 from batuta.operations.services import Services
@@ -84,6 +85,7 @@ def _filters(caller: Caller, wanted: ExecutionPurge) -> list[Filter]:
         *visible(caller),
         Filter("state", Op.IN, states),
         Filter("start", Op.LESS_THAN_OR_EQUAL_TO, wanted.end),
+        Filter("kind", Op.NOT_EQUALS, LOOP),
     ]
     if wanted.start is not None:
         filters.append(Filter("start", Op.GREATER_THAN_OR_EQUAL_TO, wanted.start))
@@ -96,12 +98,23 @@ def _filters(caller: Caller, wanted: ExecutionPurge) -> list[Filter]:
 
 
 async def _purge(services: Services, wanted: ExecutionPurge, found: Sequence[Execution]) -> Purged:
-    """The parts before the executions: what fails half-way is found again the next time. What moves is ended first."""
+    """What moves is ended first. The iterations of Loops go before the executions that they are part of."""
+    if wanted.executions:
+        await end(services, [each.id for each in found if not each.state.is_terminal])
+    total = Purged()
+    async for group in iterations_of(services, [execution.id for execution in found]):
+        parts = await _purge_parts(services, wanted, [row.execution for row in group])
+        total = total.plus(parts)
+    return total.plus(await _purge_parts(services, wanted, found))
+
+
+async def _purge_parts(
+    services: Services, wanted: ExecutionPurge, found: Sequence[Execution]
+) -> Purged:
+    """The parts before the executions: what fails half-way is found again the next time."""
     ids = [ExecutionId(execution.id) for execution in found]
     of_them = Query(filters=[Filter("execution_id", Op.IN, tuple(map(str, ids)))])
     store = services.store
-    if wanted.executions:
-        await end(services, [each.id for each in found if not each.state.is_terminal])
     files = 0
     if wanted.files:
         for execution in found:
