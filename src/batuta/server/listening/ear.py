@@ -35,6 +35,11 @@ class Ear:
             if self._listeners is not None:
                 self._listeners.note(committed)
 
+    def forget(self) -> None:
+        """A turn was not written: what it would have remembered did not happen."""
+        if self._listeners is not None:
+            self._listeners.forget()
+
     async def interested(self, live: Live, state: State) -> "Sequence[tuple[FlowKey, FlowTrigger]]":
         """The triggers that look at this state of other flows' executions."""
         if self._listeners is None and self._flows_changed:

@@ -1,54 +1,96 @@
 """Whether an execution that changed its state satisfies a Flow trigger (04 §10.2 to §10.6). Called on a thread."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from batuta.engine.execution import Execution
+from batuta.engine.execution import Execution, TaskRun
 from batuta.expr.temporal import Zone
 from batuta.model.instant import Instant, to_iso
 from batuta.model.label import CORRELATION_ID, Label
 from batuta.operations.start import nested_labels
+from batuta.plugins.core.condition.group import MultipleCondition
 from batuta.plugins.core.trigger.flow import Flow as FlowTrigger
-from batuta.server.listening.preconditions import Heard, Memory, hear
+from batuta.server.listening.preconditions import (
+    Heard,
+    Memory,
+    hear,
+    merged,
+    of_multiple,
+    of_preconditions,
+)
 from batuta.server.worker.render import JobRenderer
+
+Memories = Mapping[str, Memory]
+"""By the id of the preconditions, or of the MultipleCondition."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """`memory` is what preconditions remember from now on; None where nothing is to be remembered."""
+    """`memories` are what the trigger remembers from now on; None where that is what it was."""
 
     fires: bool = False
     outputs: Mapping[str, Any] = {}
-    memory: Memory | None = None
+    memories: Memories | None = None
 
 
 def judge(
     trigger: FlowTrigger,
     execution: Execution,
-    memory: Memory,
+    memories: Memories,
     *,
     at: Instant,
     zone: Zone,
-    listener: Mapping[str, Any],
+    facts: Mapping[str, Any],
     renderer: JobRenderer,
 ) -> Verdict:
-    """`listener` is the listening flow's id and namespace. Raises what conditions and templates raise."""
-    facts = {
+    """Raises what conditions and templates raise."""
+    conditions = trigger.conditions or ()
+    plain = [each for each in conditions if not isinstance(each, MultipleCondition)]
+    if not all(each.test(facts, renderer.render) for each in plain):
+        return Verdict()
+    needed = {
+        each.id: of_multiple(each, facts, renderer.render)
+        for each in conditions
+        if isinstance(each, MultipleCondition)
+    }
+    if trigger.preconditions is not None:
+        own = of_preconditions(trigger.preconditions, execution, renderer.render)
+        needed[trigger.preconditions.id] = own
+    if not needed:
+        return Verdict(fires=True, outputs=execution.outputs or {})
+    heard = {
+        name: hear(each, memories.get(name, Memory()), execution, at=at, zone=zone)
+        for name, each in needed.items()
+    }
+    return _together(heard, memories)
+
+
+def _together(heard: Mapping[str, Heard], memories: Memories) -> Verdict:
+    """The trigger fires when all are complete; those that are wait for the others."""
+    fires = all(each.fires for each in heard.values())
+    now = {name: each.after if fires else each.memory for name, each in heard.items()}
+    kept = {name: memory for name, memory in now.items() if memory != Memory()}
+    outputs: Mapping[str, Any] = {}
+    for each in heard.values():
+        outputs = merged(outputs, each.outputs)
+    return Verdict(fires=fires, outputs=outputs, memories=None if kept == memories else kept)
+
+
+def facts_of(
+    execution: Execution, *, listener: Mapping[str, Any], runs: Iterable[TaskRun] = ()
+) -> Mapping[str, Any]:
+    """What conditions look at. `listener` is the listening flow's id and namespace."""
+    return {
         "flow": listener,
-        "execution": subject(execution),
+        "execution": {**subject(execution), "taskRunList": [_task_run(run) for run in runs]},
         "trigger": trigger_variables(execution),
     }
-    if not all(each.test(facts, renderer.render) for each in trigger.conditions or ()):
-        return Verdict()
-    outputs = execution.outputs or {}
-    if trigger.preconditions is None:
-        return Verdict(fires=True, outputs=outputs)
-    heard: Heard = hear(
-        trigger.preconditions, memory, execution, at=at, zone=zone, render=renderer.render
-    )
-    changed = heard.memory if heard.memory != memory else None
-    return Verdict(fires=heard.fires, outputs=heard.outputs, memory=changed)
+
+
+def _task_run(run: TaskRun) -> dict[str, Any]:
+    attempts = [{"state": {"current": each.state.value}} for each in run.attempts or ()]
+    return {"taskId": run.task_id, "attempts": attempts}
 
 
 def trigger_variables(execution: Execution) -> dict[str, Any]:

@@ -5,13 +5,14 @@ trigger that it satisfies, whatever is killed when.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from batuta.engine.events import Created
+from batuta.engine.execution import TaskRun
 from batuta.expr import ExpressionError
 from batuta.expr.host import Settings as ExprSettings
 from batuta.model import codec
@@ -23,12 +24,21 @@ from batuta.operations.caller import SYSTEM
 from batuta.operations.errors import InvalidEntityError, OperationError
 from batuta.operations.plans import Compiled
 from batuta.operations.services import Services
+from batuta.plugins.core.condition.execution import HasRetryAttempt
+from batuta.plugins.core.condition.group import MultipleCondition
 from batuta.plugins.core.trigger.flow import Flow as FlowTrigger
+from batuta.sdk.definition import Condition
 from batuta.sdk.errors import PluginError
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.listening.ear import WORDS
-from batuta.server.listening.judge import Verdict, judge, trigger_variables
+from batuta.server.listening.judge import (
+    Memories,
+    Verdict,
+    facts_of,
+    judge,
+    trigger_variables,
+)
 from batuta.server.listening.preconditions import Memory
 from batuta.server.sources import flows_that_say
 from batuta.server.worker.render import JobRenderer
@@ -46,11 +56,20 @@ class Listeners:
         self._zone = settings.zone
         self._listening: dict[FlowKey, Sequence[FlowTrigger]] | None = None
         self._edited: set[FlowKey] = set()
-        self._memories: dict[TriggerKey, Memory] = {}
+        self._uncommitted: dict[TriggerKey, Memories] = {}
+        """What turns under way remember; anything else is read, for other processes remember, too."""
 
     def note(self, committed: Committed) -> None:
         """Flows that changed are read again before the next event."""
         self._edited.update(committed.flows)
+        for row in committed.triggers:
+            known = self._uncommitted.get(row.key)
+            if known is not None and codec.to_plain(known) == row.memory:
+                del self._uncommitted[row.key]
+
+    def forget(self) -> None:
+        """A turn failed: what is remembered is what the rows say."""
+        self._uncommitted.clear()
 
     async def interested(self, live: Live, state: State) -> Sequence[tuple[FlowKey, FlowTrigger]]:
         """The triggers that look at this state of other flows' executions."""
@@ -74,6 +93,11 @@ class Listeners:
         """
         place = TriggerKey(key, f"{MEMORY_PREFIX}{trigger.id}")
         try:
+            facts = facts_of(
+                live.execution,
+                listener={"id": key.id, "namespace": key.namespace},
+                runs=await self._runs(live, draft) if _looks_at_runs(trigger.conditions) else (),
+            )
             verdict = await asyncio.to_thread(
                 partial(
                     judge,
@@ -82,21 +106,23 @@ class Listeners:
                     await self._memory(place, trigger),
                     at=self._services.clock.now(),
                     zone=self._zone,
-                    listener={"id": key.id, "namespace": key.namespace},
+                    facts=facts,
                     renderer=renderer,
                 )
             )
-            if verdict.memory is not None:
-                self._remember(place, verdict.memory, draft)
+            if verdict.memories is not None:
+                self._remember(place, verdict.memories, draft)
             if verdict.fires:
                 await self._start(
                     live, key, trigger, verdict=verdict, renderer=renderer, draft=draft
                 )
         except TRIGGER_ERRORS as error:
-            at = self._services.clock.now()
-            draft.logs.append(
-                LogRow(at=at, level="WARN", message=str(error), flow=key, trigger_id=trigger.id)
-            )
+            self._warn(str(error), key, trigger, draft=draft)
+
+    def _warn(self, message: str, key: FlowKey, trigger: FlowTrigger, *, draft: Draft) -> None:
+        at = self._services.clock.now()
+        row = LogRow(at=at, level="WARN", message=message, flow=key, trigger_id=trigger.id)
+        draft.logs.append(row)
 
     async def _start(
         self,
@@ -111,7 +137,9 @@ class Listeners:
         variables = trigger_variables(live.execution)
         if verdict.outputs:
             variables["outputs"] = verdict.outputs
-        inputs, labels = await asyncio.to_thread(_rendered, trigger, renderer, variables)
+        inputs, labels, problems = await asyncio.to_thread(_rendered, trigger, renderer, variables)
+        for problem in problems:
+            self._warn(problem, key, trigger, draft=draft)
         own = [label for label in live.execution.labels if label.key == CORRELATION_ID]
         wanted = start.Wanted(
             inputs=inputs,
@@ -153,20 +181,26 @@ class Listeners:
 
     # -- what preconditions remember -----------------------------------------------------------------------
 
-    async def _memory(self, place: TriggerKey, trigger: FlowTrigger) -> Memory:
-        if trigger.preconditions is None:
-            return Memory()
-        known = self._memories.get(place)
-        if known is None:
-            row = await self._services.store.triggers.get(place)
-            known = Memory() if row is None else codec.convert(row.memory, Memory)
-            self._memories[place] = known
-        return known
+    async def _memory(self, place: TriggerKey, trigger: FlowTrigger) -> Memories:
+        if trigger.preconditions is None and not _has_multiple(trigger):
+            return {}
+        known = self._uncommitted.get(place)
+        if known is not None:
+            return known
+        row = await self._services.store.triggers.get(place)
+        return {} if row is None else codec.convert(row.memory or {}, dict[str, Memory])
 
-    def _remember(self, place: TriggerKey, memory: Memory, draft: Draft) -> None:
-        self._memories[place] = memory
-        plain = codec.to_plain(memory)
+    def _remember(self, place: TriggerKey, memories: Memories, draft: Draft) -> None:
+        self._uncommitted[place] = memories
+        plain = codec.to_plain(memories)
         draft.triggers.append(TriggerRow(key=place, disabled=True, memory=plain))
+
+    async def _runs(self, live: Live, draft: Draft) -> Iterable[TaskRun]:
+        """All task runs of the execution, as they are with what this turn changes."""
+        rows = await self._services.store.executions.task_runs(live.execution.id)
+        runs = {row.run.id: row.run for row in rows}
+        changed = {run.id: run for owner, run in draft.runs.values() if owner is live}
+        return {**runs, **changed}.values()
 
 
 def _triggers(compiled: Compiled | None) -> Sequence[FlowTrigger]:
@@ -176,17 +210,37 @@ def _triggers(compiled: Compiled | None) -> Sequence[FlowTrigger]:
     return [each for each in triggers if isinstance(each, FlowTrigger) and not each.disabled]
 
 
+def _has_multiple(trigger: FlowTrigger) -> bool:
+    return any(isinstance(each, MultipleCondition) for each in trigger.conditions or ())
+
+
+def _looks_at_runs(conditions: Iterable[Condition] | None) -> bool:
+    """Whether one of them, or of those inside, needs the task runs of the execution."""
+    for each in conditions or ():
+        if isinstance(each, HasRetryAttempt):
+            return True
+        inner = getattr(each, "conditions", ())
+        if _looks_at_runs(inner.values() if isinstance(inner, Mapping) else inner):
+            return True
+    return False
+
+
 def _rendered(
     trigger: FlowTrigger, renderer: JobRenderer, variables: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], Labels]:
+) -> tuple[Mapping[str, Any], Labels, Sequence[str]]:
+    """Inputs, labels, and why labels were left out (04 §2)."""
     extra = {"trigger": variables}
     inputs = renderer.render(trigger.inputs, extra) if trigger.inputs else {}
-    labels = []
+    labels: list[Label] = []
+    problems: list[str] = []
     for label in trigger_labels(trigger.labels):
-        value = renderer.render(label.value, extra)
-        if value:
-            labels.append(Label(label.key, str(value)))
-    return inputs, tuple(labels)
+        try:
+            value = renderer.render(label.value, extra)
+        except TRIGGER_ERRORS as error:
+            problems.append(f"The label '{label.key}' is left out: {error}")
+        else:
+            labels += [Label(label.key, str(value))] if value else []
+    return inputs, tuple(labels), problems
 
 
 def trigger_labels(labels: Any) -> Labels:

@@ -1,4 +1,4 @@
-"""Preconditions: what has happened so far, and whether that is everything (04 §10.4). Pure."""
+"""Preconditions: what has happened so far, and whether that is everything (04 §10.4, §10.6). Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,8 +8,11 @@ import msgspec
 from batuta.engine.execution import Execution
 from batuta.expr.regex import matches_whole
 from batuta.expr.temporal import Zone
+from batuta.model import codec
 from batuta.model.instant import Instant
+from batuta.plugins.core.condition.group import MultipleCondition
 from batuta.plugins.core.trigger.flow import ExecutionFilter, Filter, Preconditions, UpstreamFlow
+from batuta.plugins.core.trigger.window import TimeWindow
 from batuta.plugins.core.truth import is_truthy
 from batuta.server.listening.window import span_of
 
@@ -25,42 +28,76 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event makes of the memory; `fires` when everything has happened."""
+    """What an event makes of the memory. `fires`: everything has happened; then `after` is what is left of it."""
 
     memory: Memory
     fires: bool = False
+    after: Memory = Memory()
     outputs: Mapping[str, Any] = {}
 
 
-def hear(
-    conditions: Preconditions,
-    memory: Memory,
-    execution: Execution,
-    *,
-    at: Instant,
-    zone: Zone,
-    render: Render,
-) -> Heard:
+class Needed(msgspec.Struct, frozen=True, kw_only=True):
+    """Requirements that belong together. `met`: those that the execution of this event fulfils."""
+
+    names: tuple[str, ...]
+    met: tuple[str, ...]
+    window: TimeWindow
+    resets: bool
+
+
+def of_preconditions(conditions: Preconditions, execution: Execution, render: Render) -> Needed:
+    flows = {_flow_name(each): _is_from(each, execution) for each in conditions.flows or ()}
+    where = {
+        f"where {each.id}": _passes(each, execution, render) for each in conditions.where or ()
+    }
+    tested = {**flows, **where}
+    return Needed(
+        names=tuple(tested),
+        met=tuple(name for name, holds in tested.items() if holds),
+        window=conditions.time_window,
+        resets=conditions.reset_on_success,
+    )
+
+
+def of_multiple(
+    condition: MultipleCondition, facts: Mapping[str, Any], render: Callable[..., Any]
+) -> Needed:
+    """04 §10.6: the older form of preconditions, each a condition with a name."""
+    met = condition.met(facts, render)
+    return Needed(
+        names=tuple(condition.conditions),
+        met=tuple(name for name in condition.conditions if name in met),
+        window=window_of(condition),
+        resets=condition.reset_on_success,
+    )
+
+
+def window_of(condition: MultipleCondition) -> TimeWindow:
+    """`window` and `windowAdvance` are older names of the parts of a time window."""
+    if condition.window is None and condition.window_advance is None:
+        return condition.time_window
+    return TimeWindow(window=condition.window, windowAdvance=condition.window_advance)
+
+
+def hear(needed: Needed, memory: Memory, execution: Execution, *, at: Instant, zone: Zone) -> Heard:
     """An execution reached a state that counts. An event that meets no requirement changes nothing."""
-    span = span_of(conditions.time_window, at, zone=zone, first=memory.first)
+    span = span_of(needed.window, at, zone=zone, first=memory.first)
     if memory.first is not None and memory.first not in span:
         memory = Memory()
-        span = span_of(conditions.time_window, at, zone=zone, first=None)
-    met = _met(conditions, execution, render)
-    if at not in span or (not met and _names(conditions)):
+        span = span_of(needed.window, at, zone=zone, first=None)
+    if at not in span or (not needed.met and needed.names):
         return Heard(memory=memory)
     outputs = merged(execution.outputs or {}, memory.outputs)
-    everything = tuple(dict.fromkeys((*memory.met, *met)))
+    everything = tuple(dict.fromkeys((*memory.met, *needed.met)))
     now = Memory(
         met=everything,
         first=memory.first if memory.first is not None else at,
         outputs=outputs,
     )
-    if set(everything) != set(_names(conditions)):
+    if not set(needed.names) <= set(everything):
         return Heard(memory=now)
-    return Heard(
-        memory=Memory() if conditions.reset_on_success else now, fires=True, outputs=outputs
-    )
+    after = Memory() if needed.resets else now
+    return Heard(memory=now, fires=True, after=after, outputs=outputs)
 
 
 def merged(new: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,21 +114,9 @@ def merged(new: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _names(conditions: Preconditions) -> list[str]:
-    flows = [f"flow {index}" for index in range(len(conditions.flows or ()))]
-    return [*flows, *(f"where {each.id}" for each in conditions.where or ())]
-
-
-def _met(conditions: Preconditions, execution: Execution, render: Render) -> list[str]:
-    met = [
-        f"flow {index}"
-        for index, upstream in enumerate(conditions.flows or ())
-        if _is_from(upstream, execution)
-    ]
-    met += [
-        f"where {each.id}" for each in conditions.where or () if _passes(each, execution, render)
-    ]
-    return met
+def _flow_name(upstream: UpstreamFlow) -> str:
+    """What the requirement says: it is remembered only as long as the author leaves it as it is."""
+    return f"flow {codec.encode_text(upstream.model_dump(mode='json', exclude_none=True))}"
 
 
 def _is_from(upstream: UpstreamFlow, execution: Execution) -> bool:

@@ -4,13 +4,14 @@ Windows are aligned on multiples of their length from midnight (plus the advance
 taken; that agrees with the original wherever the original works.
 """
 
+from datetime import time as read_time
 from datetime import timedelta
 
 import msgspec
 
 from batuta.expr.temporal import Zone
 from batuta.model.duration import parse_duration
-from batuta.model.instant import DAY, SECOND, Instant, Micros
+from batuta.model.instant import DAY, SECOND, Instant
 from batuta.plugins.core.trigger.window import TimeWindow
 
 
@@ -31,13 +32,10 @@ def span_of(window: TimeWindow, moment: Instant, *, zone: Zone, first: Instant |
             start = first if first is not None else moment
             return Span(start, Instant(start + parse_duration(window.window or "P1D")))
         case "DAILY_TIME_DEADLINE":
-            midnight = _midnight(moment, zone)
-            return Span(midnight, Instant(midnight + _of_day(window.deadline)))
+            return Span(_midnight(moment, zone), _on_day(window.deadline, moment, zone))
         case "DAILY_TIME_WINDOW":
-            midnight = _midnight(moment, zone)
             return Span(
-                Instant(midnight + _of_day(window.start_time)),
-                Instant(midnight + _of_day(window.end_time)),
+                _on_day(window.start_time, moment, zone), _on_day(window.end_time, moment, zone)
             )
         case _:
             return _aligned(window, moment, zone)
@@ -58,10 +56,18 @@ def _midnight(moment: Instant, zone: Zone) -> Instant:
     return Instant(local - local % DAY - offset)
 
 
-def _of_day(time: str | None) -> Micros:
-    """Microseconds after midnight of `09:30`, `09:30:00` or `09:30:00Z`."""
-    text = (time or "00:00").rstrip("Z")
-    hours, minutes, *rest = text.split("+")[0].split(":")
-    seconds = float(rest[0]) if rest else 0.0
-    span = timedelta(hours=int(hours), minutes=int(minutes), seconds=seconds)
-    return span // timedelta(microseconds=1)
+def _on_day(time: str | None, moment: Instant, zone: Zone) -> Instant:
+    """When `09:30` or `09:30:00` is on the day of the event; `Z` or an offset is heeded where it is given."""
+    found = read_time.fromisoformat(time or "00:00")
+    of_day = timedelta(
+        hours=found.hour,
+        minutes=found.minute,
+        seconds=found.second,
+        microseconds=found.microsecond,
+    )
+    offset = found.utcoffset()
+    midnight = _midnight(moment, zone)
+    if offset is not None:
+        local = zone.offset_at(moment // SECOND) * SECOND
+        midnight = Instant(midnight + local - offset // timedelta(microseconds=1))
+    return Instant(midnight + of_day // timedelta(microseconds=1))

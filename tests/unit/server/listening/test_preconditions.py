@@ -1,5 +1,6 @@
 """What preconditions remember, and when they fire (04 §10.4)."""
 
+import json
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from batuta.model.instant import from_iso
 from batuta.model.label import Label
 from batuta.model.state import History, State
 from batuta.plugins.core.trigger.flow import Preconditions
-from batuta.server.listening.preconditions import Heard, Memory, hear, merged
+from batuta.server.listening.preconditions import Heard, Memory, hear, merged, of_preconditions
 
+NOTHING = Memory()
 NOON = from_iso("2026-03-10T12:00:00Z")
 
 
@@ -31,16 +33,17 @@ def ended(flow_id: str, state: State = State.SUCCESS, **outputs: Any) -> Executi
     )
 
 
-def told(given: Preconditions, *executions: Execution, at: str = "12:00") -> Heard:
-    heard = Heard(memory=Memory())
+def told(
+    given: Preconditions, *executions: Execution, at: str = "12:00", memory: Memory = NOTHING
+) -> Heard:
+    heard = Heard(memory=memory)
     for execution in executions:
         heard = hear(
-            given,
-            heard.memory,
+            of_preconditions(given, execution, lambda template: template),
+            heard.after if heard.fires else heard.memory,
             execution,
             at=from_iso(f"2026-03-10T{at}:00Z"),
             zone=UTC,
-            render=lambda template: template,
         )
     return heard
 
@@ -51,13 +54,15 @@ BOTH = {"flows": [{"namespace": "acme", "flowId": "a"}, {"namespace": "acme", "f
 def test_it_fires_when_everything_has_happened_and_forgets() -> None:
     heard = told(needs(**BOTH), ended("a"), ended("b"))
     assert heard.fires
-    assert heard.memory == Memory()
+    assert heard.after == Memory()
 
 
 def test_a_part_is_remembered() -> None:
     heard = told(needs(**BOTH), ended("a"), ended("a"))
     assert not heard.fires
-    assert heard.memory.met == ("flow 0",)
+    assert [json.loads(name.removeprefix("flow ")) for name in heard.memory.met] == [
+        {"namespace": "acme", "flow_id": "a"}
+    ]
 
 
 def test_without_reset_each_fitting_event_fires_again_and_others_do_not() -> None:
@@ -119,11 +124,16 @@ def test_one_of_several_filters_is_enough_with_or() -> None:
 def test_what_happened_before_the_window_is_forgotten() -> None:
     given = needs(**BOTH, timeWindow={"type": "DURATION_WINDOW", "window": "PT1H"})
     first = told(given, ended("a"), at="09:30")
-    later = hear(
-        given, first.memory, ended("b"), at=NOON, zone=UTC, render=lambda template: template
-    )
+    later = told(given, ended("b"), memory=first.memory)
     assert not later.fires
-    assert later.memory.met == ("flow 1",)
+    assert len(later.memory.met) == 1
+    assert told(given, ended("a"), memory=later.memory).fires
+
+
+def test_a_requirement_that_was_edited_must_be_met_anew() -> None:
+    before = told(needs(**BOTH), ended("a")).memory
+    edited = [{**BOTH["flows"][0], "states": ["SUCCESS"]}, BOTH["flows"][1]]
+    assert not told(needs(flows=edited), ended("b"), memory=before).fires
 
 
 def test_merging_joins_lists_and_maps() -> None:

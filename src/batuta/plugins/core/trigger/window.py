@@ -16,7 +16,7 @@ _REQUIRED = {
     "DAILY_TIME_DEADLINE": (("deadline", "a deadline"),),
     "DAILY_TIME_WINDOW": (("start_time", "a start time"), ("end_time", "an end time")),
     "DURATION_WINDOW": (),
-    "SLIDING_WINDOW": (("window", "a window"),),
+    "SLIDING_WINDOW": (),
 }
 _NAMES = {
     "deadline": "a deadline",
@@ -36,7 +36,7 @@ class TimeWindow(Definition):
     deadline: TimeOfDay | None = Field(default=None, description="The time of day that ends it.")
     start_time: TimeOfDay | None = Field(default=None, description="When it begins each day.")
     end_time: TimeOfDay | None = Field(default=None, description="When it ends each day.")
-    window: DurationText | None = Field(default=None, description="How long it is.")
+    window: DurationText | None = Field(default=None, description="How long it is; a day when absent.")
     window_advance: DurationText | None = Field(
         default=None, description="How much later than midnight it begins."
     )
