@@ -9,7 +9,7 @@ from batuta.model.state import State
 from batuta.operations import control, executions, flows, repeat, start
 from batuta.operations.caller import Caller
 from batuta.operations.errors import OperationError
-from batuta.operations.order import is_over
+from batuta.operations.purge import ExecutionPurge, purge_executions
 from batuta.operations.services import Services
 from batuta.store.errors import StoreError
 from batuta.store.rows import ExecutionRow
@@ -32,7 +32,11 @@ KINDS = (
     "status",
     "labels",
     "delete",
+    "mark",
+    "purge",
 )
+STATES = (State.SUCCESS, State.FAILED, State.WARNING, State.RUNNING)
+"""That a task run is given by hand."""
 
 
 class Orders:
@@ -40,7 +44,7 @@ class Orders:
         self._services = services
         self._watch = watch
         self._sources = sources
-        self._keys: list[FlowKey] = []
+        self.keys: list[FlowKey] = []
         self.accepted = 0
         self._treatments: Mapping[str, Callable[[ExecutionRow, int], Awaitable[object]]] = {
             "kill": self._kill,
@@ -53,13 +57,19 @@ class Orders:
             "status": self._change_status,
             "labels": self._label,
             "delete": self._delete,
+            "mark": self._mark,
+            "purge": self._purge,
         }
+
+    def share(self, other: "Orders") -> None:
+        """The flows that the other has saved."""
+        self.keys = other.keys
 
     async def prepare(self) -> None:
         """Save the flows."""
         for source in self._sources:
             row = await flows.create(USER, self._services, source)
-            self._keys.append(row.key)
+            self.keys.append(row.key)
             limits = self._services.plans.compiled(row).plan.concurrency
             if limits is not None:
                 self._watch.limits[row.key] = limits.limit
@@ -67,7 +77,7 @@ class Orders:
     async def give(self, kind: str, number: int, rows: Sequence[ExecutionRow]) -> None:
         """What is refused is refused. `number` chooses the flow, or the execution among `rows`."""
         if kind == "start":
-            await self._ask(self._start(self._keys[number % len(self._keys)]))
+            await self._ask(self._start(self.keys[number % len(self.keys)]))
         elif kind == "save":
             source = self._sources[number % len(self._sources)]
             await self._ask(flows.upsert(USER, self._services, source))
@@ -102,9 +112,30 @@ class Orders:
         return control.kill(USER, self._services, row.execution.id, cascade=number % 3 > 0)
 
     async def _restart(self, row: ExecutionRow, _: int) -> None:
-        if is_over(row.execution):
-            self._watch.edited.add(row.execution.id)
-            await repeat.restart(USER, self._services, row.execution.id)
+        self._watch.edited.add(row.execution.id)
+        await repeat.restart(USER, self._services, row.execution.id)
+
+    async def _mark(self, row: ExecutionRow, number: int) -> None:
+        id_ = row.execution.id
+        runs = await self._services.store.executions.task_runs(id_)
+        if not runs:
+            return
+        run, state = runs[number % len(runs)].run, STATES[number // 16 % len(STATES)]
+        self._watch.edited.add(id_)
+        await repeat.mark(USER, self._services, id_, task_run_id=run.id, state=state)
+
+    async def _purge(self, row: ExecutionRow, _: int) -> None:
+        """All of the flow, in whatever state."""
+        flow = row.execution.flow
+        for each in await self._services.store.executions.get_many(list(self._watch.known(flow))):
+            self._watch.deleted.add(each.execution.id)
+        wanted = ExecutionPurge(
+            end=self._services.clock.now(),
+            namespace=flow.namespace,
+            flow_id=flow.id,
+            states=tuple(State),
+        )
+        await purge_executions(USER, self._services, wanted)
 
     async def _replay(self, row: ExecutionRow, _: int) -> None:
         made = await repeat.replay(USER, self._services, row.execution.id)

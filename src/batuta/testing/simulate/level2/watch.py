@@ -112,7 +112,7 @@ class Watch:
             if run is not None and run.run.state in (State.SUCCESS, State.WARNING):
                 child = row.execution
                 _require(
-                    child.state.is_terminal or child.id in self.edited,
+                    child.state.is_terminal or not self.edited.isdisjoint((child.id, execution.id)),
                     f"{execution.flow.id} ended before its child",
                 )
 
@@ -141,6 +141,10 @@ class Watch:
             _require(held[flow] <= limit, f"{held[flow]} of {flow.id} run, {limit} may")
 
     # -- when it is quiet ----------------------------------------------------------------------------------
+
+    def known(self, flow: FlowKey) -> Iterator[ExecutionId]:
+        """All executions of the flow that there ever were."""
+        return (id_ for id_, each in self._executions.items() if each.flow == flow)
 
     def live(self) -> Sequence[ExecutionRow]:
         """All executions, oldest first, with their live task runs."""

@@ -73,6 +73,8 @@ class World:
         self._server, self._rival = self._make_server(), self._make_server()
         self._store = self._server.store
         self._orders = Orders(self._server.services, self._watch, self.sources)
+        self._elsewhere = Orders(self._rival.services, self._watch, self.sources)
+        """The same, given to another server."""
         self._faults: Mapping[str, Callable[[int], Awaitable[None]]] = {
             "crash": self._crash,
             "stop": self._stop,
@@ -113,6 +115,7 @@ class World:
 
     async def _live(self) -> str | None:
         await self._orders.prepare()
+        self._elsewhere.share(self._orders)
         self._server.up("server")
         for happening in self.happenings:
             self._loop.call_at(happening.at, self._happen, happening)
@@ -172,7 +175,8 @@ class World:
 
     async def _do(self, kind: str, number: int) -> None:
         if kind in KINDS:
-            await self._orders.give(kind, number, self._watch.live())
+            orders = self._elsewhere if number // 4 % 4 == 0 else self._orders
+            await orders.give(kind, number, self._watch.live())
         else:
             await self._faults[kind](number)
 
