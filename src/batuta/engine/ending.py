@@ -36,8 +36,8 @@ def stop(turn: Turn, state: State, *, hard: bool, cascade: bool = True) -> None:
 
 
 def rouse(turn: Turn) -> None:
-    """01 §4.9: an execution in which something pauses is resumed, to be stopped at once."""
-    if any(run.state is State.PAUSED for run in turn.runs.values()):
+    """01 §4.9: a PAUSED execution in which something pauses is resumed, to be stopped at once."""
+    if turn.state is State.PAUSED and any(r.state is State.PAUSED for r in turn.runs.values()):
         turn.change(attempt_number=turn.execution.attempt_number + 1)
         turn.become(State.RESTARTED)
 
