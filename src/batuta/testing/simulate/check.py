@@ -19,6 +19,8 @@ from batuta.engine.commands import (
 )
 from batuta.engine.events import (
     AnyEvent,
+    AttemptLost,
+    AttemptRefused,
     BreakpointResumed,
     KillRequested,
     Rendered,
@@ -26,16 +28,27 @@ from batuta.engine.events import (
     SlotDenied,
     StatusForced,
     TaskFinished,
+    TaskStarted,
 )
 from batuta.engine.execution import Branch, Ended, Execution, Progress, TaskRun
-from batuta.engine.plan import Each, Leaf, Loop, Parallel, Pause, Plan, Subflow, WorkDir
+from batuta.engine.plan import (
+    Each,
+    Iterations,
+    Leaf,
+    Loop,
+    Parallel,
+    Pause,
+    Plan,
+    Subflow,
+    WorkDir,
+)
 from batuta.engine.step import step
 from batuta.engine.surgery import Edited
 from batuta.model import codec
 from batuta.model.ids import TaskRunId
 from batuta.model.state import State
 from batuta.testing.simulate.debts import Debts
-from batuta.testing.simulate.oracle import wrong_end
+from batuta.testing.simulate.oracle import ends_by_itself, wrong_end
 from batuta.testing.simulate.transitions import wrong_execution, wrong_run
 
 _ASKED = (Resumed, BreakpointResumed, StatusForced)
@@ -58,6 +71,8 @@ class Rows:
         self.execution = execution
         self.runs: dict[TaskRunId, TaskRun] = {}
         self.given_out: set[tuple[TaskRunId, int]] = set()
+        self._last: dict[TaskRunId, int] = {}
+        """Number of the attempt that was given out last."""
         self.ended = False
         self.slots = 0
         self.debts = Debts()
@@ -81,6 +96,7 @@ class Rows:
         before = self.execution
         result = step(self.plan, before, event)
         self._check_rebuilt(event, result)
+        self._check_stale(event, result)
         self._check_idle(before, result)
         self._note(event, counts=result.execution is not before)
         self._keep(result, event)
@@ -135,6 +151,13 @@ class Rows:
             _require(
                 same and other.commands == result.commands, "it goes on otherwise after a restart"
             )
+
+    def _check_stale(self, event: AnyEvent, result: Step) -> None:
+        """Only the attempt that was given out last is listened to (09 §7)."""
+        if isinstance(event, (TaskStarted, TaskFinished, AttemptLost, AttemptRefused)):
+            last = self._last.get(event.task_run_id, 0)
+            heard = result.execution is not self.execution or bool(result.commands)
+            _require(not heard or event.attempt == last, f"a stale {type(event).__name__} counts")
 
     def _note(self, event: AnyEvent, *, counts: bool) -> None:
         """What the event tells of the world."""
@@ -260,6 +283,9 @@ class Rows:
     def _check_limit(self, run: TaskRun, progress: Progress) -> None:
         node = self.plan.nodes.get(run.task_id)
         limit = 0
+        if isinstance(node, Iterations) and progress.iterated is not None and node.concurrency:
+            busy = progress.iterated.running + len(progress.iterated.judging)
+            _require(busy <= node.concurrency, f"{run.task_id} runs {busy} iterations")
         if isinstance(node, Parallel):
             limit = node.concurrent
         elif isinstance(node, Each):
@@ -280,6 +306,7 @@ class Rows:
                         place not in self.given_out, f"{run.task_id}/{attempt} given out twice"
                     )
                     self.given_out.add(place)
+                    self._last[run.id] = attempt
                 case RequestSlot():
                     self.slots += 1
                 case ReleaseSlot():
@@ -326,7 +353,8 @@ class Rows:
     def _check_batches(self, run: TaskRun) -> None:
         """Each batch of a ForEachItem that went well has had its execution."""
         total = self._batches.get(run.id)
-        plain = not self.led and State.KILLING not in _states(self.execution)
+        runs = tuple(self.runs.values())
+        plain = not self.led and ends_by_itself(self.plan, self.execution, runs)
         if plain and total is not None and run.state in (State.SUCCESS, State.WARNING):
             made = {index for _, index in self.started.get(run.id, ())}
             wanted = {n for n in range(total) if f"{run.id}/batch{n}" not in self._unmade}

@@ -22,6 +22,9 @@ class Debts:
         self._children: dict[ExecutionId, TaskRunId] = {}
         self._made: dict[ExecutionId, TaskRunId] = {}
         """All children there ever were."""
+        self._iterations: set[tuple[TaskRunId, int]] = set()
+        self._asked: set[tuple[TaskRunId, int, type[c.Command]]] = set()
+        """Counts of rows and gathered outputs, for Loops."""
         self._slot = False
 
     def owe(self, command: c.AnyCommand) -> None:
@@ -44,6 +47,20 @@ class Debts:
             case c.ReleaseSlot():
                 self._slot = False
             case _:
+                self._owe_loop(command)
+
+    def _owe_loop(self, command: c.AnyCommand) -> None:
+        match command:
+            case c.StartIterations(task_run=run, first=first, count=count):
+                self._iterations.update((run.id, first + index) for index in range(count))
+            case c.RestartIterations(task_run=run, indexes=indexes):
+                self._iterations.update((run.id, index) for index in indexes)
+            case (
+                c.CountRows(task_run_id=run_id, attempt=attempt)
+                | c.Gather(task_run_id=run_id, attempt=attempt)
+            ):
+                self._asked.add((run_id, attempt, type(command)))
+            case _:
                 pass
 
     def pay(self, event: e.AnyEvent) -> None:
@@ -63,12 +80,19 @@ class Debts:
                 self._pay_start(event)
             case e.ChildEnded(execution_id=child):
                 self._children.pop(child, None)
+                self._iterations.discard((event.task_run_id, event.index or 0))
+            case e.Counted() | e.Gathered():
+                self._pay_loop(event)
             case e.SlotGranted():
                 self._slot = False
             case e.SlotDenied(behavior=behavior):
                 self._slot = self._slot and behavior == "QUEUE"
             case _:
                 pass
+
+    def _pay_loop(self, event: e.Counted | e.Gathered) -> None:
+        asked = c.CountRows if isinstance(event, e.Counted) else c.Gather
+        self._asked.discard((event.task_run_id, event.attempt, asked))
 
     def silence(self, run_id: TaskRunId) -> None:
         """Its worker was told to stop, and is never heard of again."""
@@ -87,11 +111,15 @@ class Debts:
             *(run_id for run_id, _ in self._attempts),
             *(run_id for run_id, *_ in self._starts),
             *self._children.values(),
+            *(run_id for run_id, _ in self._iterations),
+            *(run_id for run_id, *_ in self._asked),
         )
         return any(run_id in live for run_id in owed)
 
     def _pay_start(self, event: e.ChildStarted) -> None:
         self._starts.discard((event.task_run_id, event.attempt, event.index))
+        if event.execution_id is None and event.index is not None:
+            self._iterations.discard((event.task_run_id, event.index))
         if event.execution_id is not None:
             self._children[event.execution_id] = event.task_run_id
             self._made[event.execution_id] = event.task_run_id

@@ -13,6 +13,7 @@ from batuta.engine.plan import (
     Each,
     EachItem,
     FlowOutput,
+    Iterations,
     Leaf,
     Loop,
     Parallel,
@@ -120,6 +121,7 @@ class _Maker:
                 self._each,
                 self._each,
                 self._loop,
+                self._iterations,
                 self._pause,
                 self._each_item,
                 self._workdir,
@@ -260,6 +262,22 @@ class _Maker:
 
         return self._control(parent, depth, kind=Loop, name="loop", more=more)
 
+    def _iterations(self, parent: TaskId | None, depth: int) -> TaskId:
+        def more(own: TaskId) -> Mapping[str, Any]:
+            dice = self._dice
+            output = FlowOutput(id="o", type="STRING", value=TEMPLATE)
+            return {
+                "values": dice.pick((TEMPLATE, ["a", "b", 3, "a"], {"k": 1}, "kestra:///rows")),
+                "tasks": (self._leaf(own),),
+                "concurrency": dice.below(4),
+                "transmit_failed": dice.chance(70),
+                "outputs": (output,) if dice.chance(50) else (),
+                "fetch": dice.pick(("AUTO", "FETCH", "STORE")),
+                "break_when": dice.pick((TEMPLATE, "false")) if dice.chance(30) else None,
+            }
+
+        return self._control(parent, depth, kind=Iterations, name="iter", more=more)
+
     def _pause(self, parent: TaskId | None, depth: int) -> TaskId:
         def more(own: TaskId) -> Mapping[str, Any]:
             dice = self._dice
@@ -275,9 +293,7 @@ class _Maker:
 
     def _workdir(self, parent: TaskId | None, depth: int) -> TaskId:
         def more(own: TaskId) -> Mapping[str, Any]:
-            tasks = tuple(
-                self._leaf(own, may_choose=False) for _ in range(1 + self._dice.below(3))
-            )
+            tasks = tuple(self._leaf(own, may_choose=False) for _ in range(1 + self._dice.below(3)))
             group = self._group() if self._dice.chance(6) else None
             return {"tasks": tasks, "worker_group": group}
 

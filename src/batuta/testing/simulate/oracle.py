@@ -166,7 +166,7 @@ def _shown(node: Any, state: State) -> State:
 def _main(node: p.AnyNode) -> tuple[TaskId, ...] | None:
     """The main tasks of a control task."""
     match node:
-        case p.Leaf() | p.Subflow():
+        case p.Leaf() | p.Subflow() | p.Iterations():
             return None
         case p.EachItem():
             return (node.split, node.items, node.merge)

@@ -1,6 +1,6 @@
 """What is outside of the engine in a simulated world: executor, workers, timers, other executions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, assert_never
 
 import msgspec
@@ -28,7 +28,14 @@ _CHILD_STATES = (
     State.KILLED,
 )
 _EXITS = (State.SUCCESS, State.WARNING, State.FAILED, State.KILLED, State.CANCELLED)
-_VALUES = ('["p", "q"]', "[]", '["1", 2, {"k": "v"}, "4", "5"]', "[null]", "nonsense")
+_VALUES = (
+    "kestra:///x",
+    '["p", "q"]',
+    "[]",
+    '["1", 2, {"k": "v"}, "4", "5"]',
+    "[null]",
+    "nonsense",
+)
 _WORDS = ("true", "false", "b", "", "0", "PT1S", "2")
 
 
@@ -81,7 +88,15 @@ class Outside:
                 self._child_command(command)
 
     def _child_command(
-        self, command: c.StartChild | c.KillChild | c.KillChildren | c.RestartChildren
+        self,
+        command: c.StartChild
+        | c.KillChild
+        | c.KillChildren
+        | c.RestartChildren
+        | c.CountRows
+        | c.StartIterations
+        | c.RestartIterations
+        | c.Gather,
     ) -> None:
         match command:
             case c.StartChild():
@@ -94,8 +109,60 @@ class Outside:
                         self._kill_child(child_id)
             case c.RestartChildren(task_run_id=run_id):
                 self._restart_children(run_id)
+            case c.StartIterations(first=first, count=count):
+                self._iterate(command.task_run, command.attempt, range(first, first + count))
+            case c.RestartIterations(indexes=indexes):
+                self._iterate(command.task_run, command.attempt, indexes)
+            case c.CountRows() | c.Gather():
+                self._answer_loop(command)
             case _:
                 assert_never(command)
+
+    def _iterate(self, run: TaskRun, attempt: int, indexes: Iterable[int]) -> None:
+        """Iterations of a Loop end some time, some after a pause; some cannot be made."""
+        for index in indexes:
+            stands_for = c.StartChild(
+                task_run=run, attempt=attempt, namespace="sim", flow_id="loop", index=index
+            )
+            name = ExecutionId(f"child{len(self.children)}")
+            if self.dice.chance(5):
+                problem = "The value cannot be read"
+                told = e.ChildStarted(
+                    at=self.now, task_run_id=run.id, attempt=attempt, index=index, problem=problem
+                )
+                self.post(told, SECOND)
+                continue
+            self.children[name] = (stands_for, False)
+            if self.dice.chance(15):
+                for paused in (True, False):
+                    event = e.ChildPaused(
+                        at=self.now, task_run_id=run.id, index=index, paused=paused
+                    )
+                    self.post(event, 2 * SECOND)
+            self._end_child(name, stands_for, self.dice.pick(_CHILD_STATES))
+
+    def _answer_loop(self, command: c.CountRows | c.Gather) -> None:
+        problem = "the storage is gone" if self.dice.chance(8) else None
+        run_id, attempt = command.task_run_id, command.attempt
+        answer: e.AnyEvent
+        if isinstance(command, c.CountRows):
+            answer = e.Counted(
+                at=self.now,
+                task_run_id=run_id,
+                attempt=attempt,
+                uri=command.uri,
+                total=self.dice.below(6),
+                problem=problem,
+            )
+        else:
+            answer = e.Gathered(
+                at=self.now,
+                task_run_id=run_id,
+                attempt=attempt,
+                outputs={"uri": "kestra:///all"} if command.store else {"outputs": []},
+                problem=problem,
+            )
+        self.post(answer, 2 * SECOND)
 
     def _render(self, command: c.Render) -> Iterator[e.AnyEvent]:
         name = command.request_id
@@ -195,7 +262,7 @@ class Outside:
         """A worker is told to stop a task: most do, some finish, some are never heard of again."""
         run = self.runs.get(run_id)
         attempt = run.progress.attempt if run is not None and run.progress is not None else 1
-        deaf = self.dice.chance(10)
+        deaf = self.dice.chance(25)
         if deaf:
             self.mail = [mail for mail in self.mail if not _is_about(mail[1], run_id)]
             self.silenced.append(run_id)

@@ -107,6 +107,8 @@ def _kind(plan: p.Plan, node: p.AnyNode) -> Yaml:
             return _repeating(plan, node)
         case p.Subflow() | p.EachItem():
             return _calling(node)
+        case p.Iterations():
+            return _iterating(plan, node)
         case _:
             return _holding(plan, node)
 
@@ -188,6 +190,23 @@ def _repeating(plan: p.Plan, node: p.Choice | p.Each | p.Loop | p.Pause) -> Yaml
             }
         case _:
             return _pause(plan, node)
+
+
+def _iterating(plan: p.Plan, node: p.Iterations) -> Yaml:
+    found = {
+        "type": f"{_CORE}.flow.Loop",
+        "values": _said(node.values, "values"),
+        "concurrencyLimit": node.concurrency,
+        "transmitFailed": node.transmit_failed,
+        "fetchType": node.fetch,
+        "breakWhen": None if node.break_when is None else _said(node.break_when),
+        "outputs": [
+            {"id": one.id, "type": one.type, "value": _said(one.value)} for one in node.outputs
+        ]
+        or None,
+        "tasks": _tasks(plan, node.tasks),
+    }
+    return _without_none(found)
 
 
 def _pause(plan: p.Plan, node: p.Pause) -> Yaml:
