@@ -19,10 +19,10 @@ from batuta.flow.yaml import read_yaml
 from batuta.operations import keyvalues
 from batuta.operations.caller import Caller
 from batuta.operations.cipher import cipher_of
+from batuta.operations.rendering.place import file_uri
 from batuta.operations.secret import find_secret
 from batuta.operations.services import Services
 from batuta.sdk.input import Input
-from batuta.storage.layout import namespace_files_path, to_uri
 
 T = TypeVar("T")
 WAIT_SECONDS = 30.0
@@ -160,14 +160,10 @@ class InputHost:
         return read_yaml(text).value
 
     def _uri(self, path: str, namespace: str | None) -> str:
-        if path.startswith("nsfile://"):
-            authority, _, path = path.removeprefix("nsfile://").partition("/")
-            namespace = authority or namespace
-        elif ":" in path.partition("/")[0]:
+        if path.startswith("kestra://"):
             # Files of executions: an execution that begins has none of its own.
             raise RuntimeFaultError(f"Cannot process the URI {path}: scheme not supported.")
-        parts = tuple(part for part in path.split("/") if part)
-        return to_uri((*namespace_files_path(namespace or self._namespace), *parts))
+        return file_uri(path, namespace=namespace, own=self._namespace)
 
     def _wait(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if self._loop is None:

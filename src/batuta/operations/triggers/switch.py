@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
-from batuta.expr.temporal import find_zone
+from batuta.expr.temporal import Zone, find_zone
 from batuta.model.instant import Instant
 from batuta.operations.caller import Caller
 from batuta.operations.errors import NotFoundError
 from batuta.operations.services import Services
-from batuta.plugins.core.trigger.schedule import Schedule
 from batuta.store.rows import TriggerKey, TriggerRow, Turn
+
+
+@runtime_checkable
+class _Timed(Protocol):
+    """A trigger that fires by the clock. Its type is loaded where a flow has one, not before."""
+
+    def zone(self, server: Zone) -> Zone: ...
+    def next_fire(self, base: Instant | None, *, now: Instant, zone: Zone) -> Instant | None: ...
 
 
 async def set_disabled(
@@ -51,7 +59,7 @@ async def _from_now(services: Services, key: TriggerKey, now: Instant) -> Instan
     compiled = await services.plans.latest(key.flow)
     triggers = compiled.flow.triggers or () if compiled is not None else ()
     for trigger in triggers:
-        if trigger.id == key.id and isinstance(trigger, Schedule):
+        if trigger.id == key.id and isinstance(trigger, _Timed):
             zone = trigger.zone(find_zone(services.settings.zone))
             return trigger.next_fire(None, now=now, zone=zone)
     return None

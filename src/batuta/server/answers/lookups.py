@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from batuta.expr.errors import EvaluationError, RuntimeFaultError
+from batuta.expr.errors import EvaluationError
 from batuta.flow.yaml import read_yaml_literally
 from batuta.model.instant import to_iso
 from batuta.operations import keyvalues
 from batuta.operations.cipher import cipher_of
+from batuta.operations.rendering.place import file_uri
 from batuta.operations.secret import find_secret
 from batuta.server.answers.http import http
-from batuta.server.answers.question import Answer, Question, namespace_file
+from batuta.server.answers.question import Answer, Question
 from batuta.server.context.secrets import ENCRYPTED_TYPE
-from batuta.storage.layout import execution_of, parse_uri
 from batuta.store.query import Filter, Op, Query
 
 MAX_ERROR_LOGS = 1_000
@@ -63,23 +63,8 @@ async def _file_size(question: Question) -> int:
 
 
 def _uri(question: Question) -> str:
-    """The internal URI that a path argument means (02 §5)."""
-    path = str(question.arguments["path"])
-    namespace = question.arguments.get("namespace")
-    if path.startswith("kestra://"):
-        if execution_of(path) is None and "_files" not in parse_uri(path):
-            raise RuntimeFaultError(
-                f"Unable to read the file '{path}' as it is not an execution file"
-            )
-        return path
-    if path.startswith("nsfile://"):
-        authority, _, rest = path.removeprefix("nsfile://").partition("/")
-        if authority and namespace is not None:
-            raise RuntimeFaultError("The namespace is given twice, in the URI and as an argument.")
-        return namespace_file(authority or namespace or question.info.namespace, rest)
-    if "://" in path or path.startswith("file:"):
-        raise RuntimeFaultError(f"Cannot process the URI {path}: scheme not supported.")
-    return namespace_file(namespace or question.info.namespace, path)
+    path, namespace = str(question.arguments["path"]), question.arguments.get("namespace")
+    return file_uri(path, namespace=namespace, own=question.info.namespace)
 
 
 async def _error_logs(question: Question) -> list[Any]:

@@ -7,7 +7,6 @@ from typing import Any
 from batuta.operations.caller import Caller
 from batuta.operations.services import Services
 from batuta.sdk.context import RunInfo
-from batuta.storage.layout import namespace_files_path, to_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,3 @@ class Question:
 
 
 Answer = Callable[[Question], Awaitable[Any]]
-
-
-def namespace_file(namespace: str, path: str) -> str:
-    """The URI of a namespace file."""
-    parts = tuple(part for part in path.split("/") if part)
-    return to_uri((*namespace_files_path(namespace), *parts))

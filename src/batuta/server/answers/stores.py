@@ -7,8 +7,9 @@ from typing import Any
 from batuta.model import codec
 from batuta.operations import keyvalues
 from batuta.operations.errors import NotFoundError
+from batuta.operations.rendering.place import namespace_file
 from batuta.sdk.context import KeyValue
-from batuta.server.answers.question import Answer, Question, namespace_file
+from batuta.server.answers.question import Answer, Question
 from batuta.storage.layout import namespace_files_path, to_uri
 
 
