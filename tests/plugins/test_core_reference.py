@@ -10,8 +10,21 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from batuta.sdk import Output, Registry, Task
-from batuta.sdk.facts import UNSET, Facts, TypeFacts
+from batuta.plugins.core.execution.count import CountedFlow
+from batuta.plugins.core.http.options import (
+    AuthOptions,
+    HttpOptions,
+    ProxyOptions,
+    SslOptions,
+    TimeoutOptions,
+)
+from batuta.plugins.core.kv.purge import Behavior
+from batuta.plugins.core.metric import Metric
+from batuta.plugins.core.trigger.flow import ExecutionFilter, Filter, Preconditions, UpstreamFlow
+from batuta.plugins.core.trigger.window import TimeWindow
+from batuta.sdk import Definition, Output, Registry, Task
+from batuta.sdk.facts import UNSET, Facts, TypeFacts, object_facts
+from batuta.sdk.files import NamespaceFiles
 from tests.paths import SHARED
 
 REFERENCE = SHARED / "reference/plugins/core.json"
@@ -78,6 +91,54 @@ def test_type_is_that_of_the_reference(name: str | None) -> None:
     found = {(short, place, what) for place, what in differences(name)}
     expected = {key for key in DIFFERENT if key[0] == short}
     assert found == expected
+
+
+NESTED_TYPES: Mapping[str, tuple[type[Definition], str | None]] = {
+    "io.kestra.core.http.client.configurations.HttpConfiguration": (HttpOptions, None),
+    "io.kestra.core.http.client.configurations.TimeoutConfiguration": (TimeoutOptions, None),
+    "io.kestra.core.http.client.configurations.ProxyConfiguration": (ProxyOptions, None),
+    "io.kestra.core.http.client.configurations.SslOptions": (SslOptions, None),
+    "io.kestra.core.http.client.configurations.BasicAuthConfiguration": (AuthOptions, "BASIC"),
+    "io.kestra.core.http.client.configurations.BearerAuthConfiguration": (AuthOptions, "BEARER"),
+    f"{CORE}.trigger.Flow-Preconditions": (Preconditions, None),
+    f"{CORE}.trigger.Flow-UpstreamFlow": (UpstreamFlow, None),
+    f"{CORE}.trigger.Flow-ExecutionFilter": (ExecutionFilter, None),
+    f"{CORE}.trigger.Flow-Filter": (Filter, None),
+    "io.kestra.core.models.triggers.TimeWindow": (TimeWindow, None),
+    f"{CORE}.kv.Key": (Behavior, "key"),
+    f"{CORE}.kv.Version": (Behavior, "version"),
+    "io.kestra.core.models.tasks.metrics.CounterMetric": (Metric, "counter"),
+    "io.kestra.core.models.tasks.metrics.GaugeMetric": (Metric, "gauge"),
+    "io.kestra.core.models.tasks.metrics.TimerMetric": (Metric, "timer"),
+    "io.kestra.core.models.executions.statistics.Flow": (CountedFlow, None),
+    "io.kestra.core.models.tasks.NamespaceFiles": (NamespaceFiles, None),
+}
+NESTED_DIFFERENT = {
+    ("HttpConfiguration", "logs", "default"): "an empty list is none",
+    ("Flow-Preconditions", "timeWindow", "default"): NESTED,
+    ("Key", "expiredOnly", "dynamic"): "expressions are taken inside the object, too",
+    ("Version", "before", "dynamic"): "expressions are taken inside the object, too",
+    ("Version", "keepAmount", "dynamic"): "expressions are taken inside the object, too",
+}
+
+
+@pytest.mark.parametrize("name", NESTED_TYPES)
+def test_nested_object_is_that_of_the_reference(name: str) -> None:
+    theirs = reference().get("definitions", {}).get(name)
+    if theirs is None:
+        pytest.skip("the reference is not on this machine")
+    kind, variant = NESTED_TYPES[name]
+    ours = object_facts(kind)
+    properties = (ours if variant is None else (ours.variants or {})[variant]).properties or {}
+    short = name.rpartition(".")[2]
+    found = {
+        (short, key, what)
+        for key, wanted in theirs["properties"].items()
+        for what in _of_property(properties[key], wanted)
+        if (key, what) != ("type", "enum")
+    }
+    assert properties.keys() == theirs["properties"].keys()
+    assert found == {key for key in NESTED_DIFFERENT if key[0] == short}
 
 
 @pytest.mark.parametrize("part", LATER)

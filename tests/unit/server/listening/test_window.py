@@ -23,6 +23,19 @@ def span(given: TimeWindow, time: str, first: str | None = None) -> tuple[str, s
 
 
 @pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("06:00:00", "08:30", ("03-10T06:00:00", "03-10T08:30:00")),
+        ("06:00:00+02:00", "08:30:00Z", ("03-10T04:00:00", "03-10T08:30:00")),
+        ("20:00:00-01:00", "22:15:30.5", ("03-10T21:00:00", "03-10T22:15:30")),
+    ],
+)
+def test_times_of_day_heed_their_offset(start: str, end: str, expected: tuple[str, str]) -> None:
+    given = window(type="DAILY_TIME_WINDOW", startTime=start, endTime=end)
+    assert span(given, "12:00:00") == expected
+
+
+@pytest.mark.parametrize(
     ("properties", "time", "expected"),
     [
         ({"window": "P1D"}, "10:37:20", ("03-10T00:00:00", "03-11T00:00:00")),

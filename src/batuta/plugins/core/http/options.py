@@ -55,7 +55,9 @@ class TimeoutOptions(Definition):
         default=None, description="How long connecting may take; PT3M when absent."
     )
     read_idle_timeout: Property[_Duration] = Field(
-        default=5 * MINUTE, description="How long the server may be silent."
+        default=5 * MINUTE,
+        description="How long the server may be silent.",
+        json_schema_extra={"default": "PT5M"},
     )
 
 
