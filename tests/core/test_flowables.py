@@ -11,9 +11,19 @@ CORE = "io.kestra.plugin.core"
 SHORT = {
     "Return": f"{CORE}.debug.Return",
     "Fail": f"{CORE}.execution.Fail",
+    "Write": f"{CORE}.storage.Write",
     **{
         name: f"{CORE}.flow.{name}"
-        for name in ("ForEach", "If", "LoopUntil", "Parallel", "Pause", "Sequential", "Subflow")
+        for name in (
+            "ForEach",
+            "ForEachItem",
+            "If",
+            "LoopUntil",
+            "Parallel",
+            "Pause",
+            "Sequential",
+            "Subflow",
+        )
     },
 }
 
@@ -74,3 +84,65 @@ async def test_outputs_are_found_where_they_stand(
     record = await run(source(tasks))
     assert record["state"] == "SUCCESS"
     assert values(record) == expected
+
+
+CHILD = """
+id: child
+namespace: acme
+inputs:
+  - {id: number, type: INT, defaults: 0}
+tasks:
+  - {id: t, type: io.kestra.plugin.core.debug.Return, format: "{{ inputs.number }}{{ labels.n ?? '' }}"}
+outputs:
+  - {id: given, type: STRING, value: "{{ outputs.t.value }}"}
+  - {id: never, type: STRING, required: false, value: "{{ nowhere }}"}
+"""
+
+CALLS: list[tuple[str, str, dict[str, str]]] = [
+    (
+        "an optional output of the child that cannot be rendered is left out",
+        """
+- {id: call, type: ~Subflow, namespace: acme, flowId: child}
+- {id: after, type: ~Return, format: "{{ outputs.call.outputs | toJson }}"}
+""",
+        {"after": '{"given":"0"}'},
+    ),
+    (
+        "each batch knows its number, in inputs and labels",
+        r"""
+- {id: lines, type: ~Write, content: "a\nb\n"}
+- id: each
+  type: ~ForEachItem
+  items: "{{ outputs.lines.uri }}"
+  namespace: acme
+  flowId: child
+  inputs: {number: "{{ taskrun.iteration }}"}
+  labels: {n: "n{{ taskrun.iteration }}"}
+- {id: after, type: ~Return, format: "{{ read(outputs.each_merge.subflowOutputs) }}"}
+""",
+        {"after": '{given:"0n0"}\n{given:"1n1"}\n'},
+    ),
+]
+
+
+@pytest.mark.parametrize(("_name", "tasks", "expected"), CALLS, ids=[row[0] for row in CALLS])
+async def test_executions_of_other_flows(_name: str, tasks: str, expected: dict[str, str]) -> None:
+    record = await run(source(tasks), CHILD)
+    assert record["state"] == "SUCCESS", record["logs"]
+    assert values(record) == expected
+
+
+async def test_no_task_sets_system_labels_of_a_child() -> None:
+    tasks = """
+- id: call
+  type: ~Subflow
+  namespace: acme
+  flowId: child
+  labels: {"{{ 'system.' ~ 'correlationId' }}": forged}
+"""
+    record = await run(source(tasks), CHILD)
+    assert record["state"] == "FAILED"
+    refusal = "System labels can only be set by Kestra itself"
+    assert [log["message"] for log in record["logs"]] == [
+        f"{refusal}, offending label: system.correlationId=forged"
+    ]

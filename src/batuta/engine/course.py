@@ -21,7 +21,8 @@ from batuta.engine.turn import Scope, Turn
 from batuta.model.instant import Instant
 from batuta.model.state import State
 
-_OUTPUTS = "outputs"
+OUTPUTS = "outputs"
+"""The request for the required outputs of the flow."""
 _OUTPUT = "output/"
 _WITH_OUTPUTS = frozenset({State.SUCCESS, State.WARNING, State.FAILED})
 
@@ -164,7 +165,7 @@ def _close(turn: Turn) -> None:
 def _render_outputs(turn: Turn, state: State) -> None:
     """Required outputs stand or fall together; each other one is on its own (01 §3)."""
     required = [output for output in turn.plan.outputs if output.required]
-    requests = [(_OUTPUTS, required)] if required else []
+    requests = [(OUTPUTS, required)] if required else []
     requests += [
         (f"{_OUTPUT}{output.id}", [output]) for output in turn.plan.outputs if not output.required
     ]
@@ -189,7 +190,7 @@ def outputs_rendered(turn: Turn, event: Rendered) -> None:
     final = course.final or State.SUCCESS
     if event.problem is None:
         turn.remember(pending=pending, outputs={**course.outputs, **event.values})
-    elif event.request_id == _OUTPUTS:
+    elif event.request_id == OUTPUTS:
         turn.log("ERROR", f"Failed to render output values: {event.problem}")
         turn.become(final)
         finish(turn, State.FAILED)

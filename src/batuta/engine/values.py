@@ -59,7 +59,10 @@ def to_int(value: Any) -> int:
 
 def to_instant(value: Any) -> Instant:
     """Raises `ValueError` for what is no date with time and offset."""
-    return from_iso(str(value).strip())
+    try:
+        return from_iso(str(value).strip())
+    except ValueError:
+        raise ValueError(f"`{value}` is no date with time and offset") from None
 
 
 def to_items(values: Any) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from batuta.engine.rollup import forgiven
 from batuta.engine.turn import Turn
 from batuta.engine.values import is_template, is_truthy, to_instant, to_text
 from batuta.model.ids import ExecutionId
-from batuta.model.label import Label, Labels
+from batuta.model.label import Label, Labels, is_system
 from batuta.model.state import History, State
 
 _TRANSMITTED = frozenset({State.FAILED, State.KILLED, State.WARNING})
@@ -92,11 +92,17 @@ def _labels(labels: Any) -> Labels:
         case None:
             return ()
         case Mapping():
-            return tuple(Label(str(key), to_text(value)) for key, value in labels.items())
+            found = [Label(str(key), to_text(value)) for key, value in labels.items()]
         case list() | tuple():
-            return tuple(Label(str(label["key"]), to_text(label["value"])) for label in labels)
+            found = [Label(str(label["key"]), to_text(label["value"])) for label in labels]
         case _:
             raise ValueError(f"labels are a map or a list of keys and values, not `{labels}`")
+    for label in found:
+        if is_system(label):
+            own = f"{label.key}={label.value}"
+            reserved = "System labels can only be set by Kestra itself"
+            raise ValueError(f"{reserved}, offending label: {own}")
+    return tuple(found)
 
 
 def child_started(turn: Turn, node: Subflow, run: TaskRun, *, event: ChildStarted) -> None:

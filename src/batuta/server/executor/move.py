@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
 import structlog
+from msgspec.structs import replace
 
 from batuta.engine.commands import (
     Announce,
@@ -32,6 +33,7 @@ from batuta.engine.commands import (
     StartChild,
     StartIterations,
 )
+from batuta.engine.course import OUTPUTS
 from batuta.engine.events import (
     AnyEvent,
     ChildPaused,
@@ -396,8 +398,12 @@ class Mover:
 
     @staticmethod
     def frame_of(live: Live, command: Render) -> TaskRun | None:
+        """The task run as it is now; the iteration may be that of a batch (01 §6.8)."""
         frame = command.frame
-        return live.execution.runs.get(frame.id, frame) if frame is not None else None
+        run = frame and live.execution.runs.get(frame.id)
+        if run is None or frame is None or run.iteration == frame.iteration:
+            return run or frame
+        return replace(run, iteration=frame.iteration)
 
     def answer(self, live: Live, command: Render, renderer: JobRenderer) -> Rendered:
         """Evaluate the templates of the engine; what is wrong with them is a problem in the answer."""
@@ -412,7 +418,7 @@ class Mover:
                 }
         except (ExpressionError, ValueError) as error:
             problem = str(error)
-            if command.types is not None:
+            if command.request_id == OUTPUTS:
                 live.output_problem = problem
         return Rendered(
             at=self._services.clock.now(),
