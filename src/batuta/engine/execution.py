@@ -281,6 +281,17 @@ class TaskRun(msgspec.Struct, frozen=True, kw_only=True):
     def state(self) -> State:
         return self.histories[-1].state
 
+    @property
+    def attempt_number(self) -> int:
+        """Of the attempt that is under way, else of the next one, from 1; of the last one when it has ended."""
+        made = self.attempts or ()
+        memory = self.progress or Progress()
+        if memory.attempt:
+            return memory.attempt
+        if self.state.is_terminal or (made and not made[-1].state.is_terminal):
+            return max(len(made), 1)
+        return max(len(made), memory.given) + 1
+
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
     id: ExecutionId

@@ -26,7 +26,11 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        return f"{self.execution_id}/{self.task_run_id}/{self.attempt}"
+        return attempt_key(self.execution_id, self.task_run_id, self.attempt)
+
+
+def attempt_key(execution_id: str, task_run_id: str, attempt: int) -> str:
+    return f"{execution_id}/{task_run_id}/{attempt}"
 
 
 class TaskLog(Protocol):

@@ -21,6 +21,7 @@ from batuta.operations.plans import Compiled
 from batuta.operations.rendering.lookup import InputHost
 from batuta.operations.services import Services
 from batuta.operations.start import execution_variables
+from batuta.sdk.context import attempt_key
 from batuta.sdk.input import InputType
 from batuta.store.rows import OutputRow
 
@@ -54,7 +55,10 @@ async def evaluate(
         rows = await services.store.executions.ancestors(execution_id, task_run_id)
         if not rows:
             raise NotFoundError(f"Task run '{task_run_id}' not found.")
-        variables |= _frame(compiled, [row.run for row in rows], outputs)
+        runs = [row.run for row in rows]
+        variables |= _frame(compiled, runs, outputs)
+        run = runs[0]
+        variables["idempotencyKey"] = attempt_key(execution_id, run.id, run.attempt_number)
     host = MaskingHost(caller, services, execution.flow.namespace, loop=asyncio.get_running_loop())
     return await asyncio.to_thread(
         _render, expression, variables, host, lazy=services.settings.lazy_variables

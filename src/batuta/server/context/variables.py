@@ -7,6 +7,7 @@ from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Plan
 from batuta.model.instant import to_iso
 from batuta.operations.start import nested_labels
+from batuta.sdk.context import attempt_key
 from batuta.server.context.outputs import OutputTree
 from batuta.store.rows import LoopItem
 
@@ -83,7 +84,7 @@ def item_variable(item: LoopItem) -> dict[str, Any]:
 def frame_variables(
     plan: Plan, execution: Execution, run: TaskRun, *, trees: Mapping[str, OutputTree]
 ) -> dict[str, Any]:
-    """Variables of one task run: `task`, `taskrun`, `parent` and `parents`."""
+    """Variables of one task run: `task`, `taskrun`, `idempotencyKey`, `parent` and `parents`."""
     node = plan.nodes.get(run.task_id)
     taskrun: dict[str, Any] = {
         "id": run.id,
@@ -99,6 +100,7 @@ def frame_variables(
     variables: dict[str, Any] = {
         "task": {"id": run.task_id, "type": node.type if node is not None else ""},
         "taskrun": taskrun,
+        "idempotencyKey": attempt_key(execution.id, run.id, run.attempt_number),
     }
     parents = list(_parents(execution, run, trees))
     if parents:

@@ -162,25 +162,27 @@ class Directory:
         }
         if "value" in outer:
             taskrun["value"] = outer["value"]
+        own = RunInfo(
+            tenant=info.tenant,
+            namespace=info.namespace,
+            flow_id=info.flow_id,
+            flow_revision=info.flow_revision,
+            execution_id=info.execution_id,
+            task_id=child.task_id,
+            task_type=child.type,
+            task_run_id=run_id,
+            attempt=1,
+            value=info.value,
+            iteration=info.iteration,
+        )
         return Frame(
-            info=RunInfo(
-                tenant=info.tenant,
-                namespace=info.namespace,
-                flow_id=info.flow_id,
-                flow_revision=info.flow_revision,
-                execution_id=info.execution_id,
-                task_id=child.task_id,
-                task_type=child.type,
-                task_run_id=run_id,
-                attempt=1,
-                value=info.value,
-                iteration=info.iteration,
-            ),
+            info=own,
             variables={
                 **self._job.variables,
                 "outputs": self._outputs,
                 "task": {"id": child.task_id, "type": child.type},
                 "taskrun": taskrun,
+                "idempotencyKey": own.key,
                 "workerTaskrun": outer,
             },
             log_level=child.log_level,
