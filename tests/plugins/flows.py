@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from batuta.store.query import Filter, Op, Query
+from batuta.store.rows import MetricRow
 from batuta.testing.conformance.flows import SURROUNDINGS
 from batuta.testing.conformance.record import record_of
 from batuta.testing.system import System, is_over
@@ -16,7 +18,7 @@ from batuta.testing.system import System, is_over
 _SHORT = re.compile(
     r"\btype: ((?:condition|debug|execution|flow|http|kv|log|metric|namespace|output|state|storage|templating|trigger)\.\w+)"
 )
-_ID = re.compile(r'execution="\w+"')
+_ID = re.compile(r"""(execution=["]|Execution ')\w+""")
 _URI = re.compile(r"kestra://[^\s\"']*")
 AT_ONCE = 16
 QUIET = frozenset({"TRACE", "DEBUG"})
@@ -39,6 +41,8 @@ class Case:
     others: Sequence[str] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Sequence[tuple[Any, ...]]] | None = None
+    """By task: kind, name, value and tags, in the order they were first emitted."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Done:
     says: Sequence[str] = ()
     problem: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Sequence[MetricRow] = ()
 
 
 def core(source: str) -> str:
@@ -59,14 +64,31 @@ def core(source: str) -> str:
 
 def wanted(case: Case) -> Mapping[str, Any]:
     """To be compared with `seen`."""
-    return {"state": case.state, "says": list(case.says), "outputs": dict(case.outputs)}
+    metrics = {} if case.metrics is None else {"metrics": dict(case.metrics)}
+    return {
+        "state": case.state,
+        "says": list(case.says),
+        "outputs": dict(case.outputs),
+        **metrics,
+    }
 
 
 def seen(case: Case, done: Done) -> Mapping[str, Any]:
     if done.problem is not None:
         return {"problem": done.problem}
     outputs = {name: done.outputs.get(name) for name in case.outputs}
-    return {"state": done.state, "says": list(done.says), "outputs": outputs}
+    found = {"state": done.state, "says": list(done.says), "outputs": outputs}
+    if case.metrics is not None:
+        found["metrics"] = {name: _emitted(done, name) for name in case.metrics}
+    return found
+
+
+def _emitted(done: Done, task_id: str) -> list[tuple[Any, ...]]:
+    return [
+        (row.type, row.name, row.value, dict(row.tags or {}))
+        for row in done.metrics
+        if row.task_id == task_id
+    ]
 
 
 def run_all(cases: Mapping[str, Case]) -> Mapping[str, Done]:
@@ -100,6 +122,8 @@ async def _run(case: Case) -> Done:
         execution_id = await system.start(key, inputs=case.inputs)
         view = await system.until(execution_id, is_over, seconds=20)
         record = await record_of(system.services, view)
+        query = Query(filters=[Filter("execution_id", Op.EQUALS, execution_id)], size=1000)
+        metrics = (await system.services.store.journal.metrics(query)).rows
     return Done(
         state=record["state"],
         outputs={
@@ -109,6 +133,7 @@ async def _run(case: Case) -> Done:
         },
         says=[_shown(log["message"]) for log in record["logs"] if log["level"] not in QUIET],
         record=record,
+        metrics=metrics,
     )
 
 
@@ -123,4 +148,4 @@ def _without_uris(value: Any) -> Any:
 
 
 def _shown(message: str) -> str:
-    return _ID.sub('execution="<id>"', _URI.sub("<uri>", message))
+    return _ID.sub(r"\1<id>", _URI.sub("<uri>", message))

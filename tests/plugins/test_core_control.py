@@ -278,6 +278,31 @@ TASKS: dict[str, Case] = {
             "{id: o, namespace: company.other, tasks: [{id: t, type: log.Log, message: [a, b]}, {id: m, type: metric.Publish, metrics: [{type: counter, name: n, value: 1}]}]}",
         ),
     ),
+    "resume_of_another_execution": Case(
+        """
+  - {id: s, type: flow.Subflow, namespace: company.other, flowId: waits, wait: false}
+  - {id: nap, type: flow.Sleep, duration: PT0.3S}
+  - {id: go, type: execution.Resume, executionId: "{{ outputs.s.executionId }}", namespace: company.other, flowId: waits, inputs: {who: "{{ flow.id }}"}}
+  - {id: nap2, type: flow.Sleep, duration: 0.3}
+  - {id: who, type: kv.Get, key: who}
+  - {id: again, type: execution.Resume, executionId: "{{ outputs.s.executionId }}", namespace: company.other, flowId: waits}""",
+        outputs={"who": {"value": "f"}},
+        says=[
+            CREATED[0].replace('"o"', '"waits"'),
+            "Waiting for PT0.3S",
+            "Waiting for PT0.3S",
+            "Execution '<id>' is not paused, can't resume it",
+        ],
+        state="FAILED",
+        others=(
+            """
+id: waits
+namespace: company.other
+tasks:
+  - {id: p, type: flow.Pause, onResume: [{id: who, type: STRING}]}
+  - {id: k, type: kv.Set, key: who, value: "{{ outputs.p.onResume.who }}", namespace: company.team}""",
+        ),
+    ),
     "resume_needs_an_execution_that_waits": Case(
         "  - {id: a, type: execution.Resume, executionId: none}",
         says=["No execution found for execution id none"],

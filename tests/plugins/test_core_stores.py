@@ -310,7 +310,53 @@ STATES: dict[str, Case] = {
     ),
 }
 
-CASES: Mapping[str, Case] = {**KEY_VALUES, **STATES}
+METRICS: dict[str, Case] = {
+    "metrics_of_every_kind": Case(
+        """
+  - id: m
+    type: metric.Publish
+    metrics:
+      - {type: counter, name: "{{ flow.id }}", value: "{{ 1 + 2 }}", tags: {a: "{{ flow.id }}"}}
+      - {type: counter, name: f, value: 2, tags: {a: f}}
+      - {type: counter, name: f, value: 2, description: of others}
+      - {type: timer, name: t, value: PT1.5S}
+      - {type: timer, name: t, value: 2}
+      - {type: gauge, name: g, value: 0.5}
+      - {type: gauge, name: g, value: "{{ 0.7 }}"}
+  - {id: n, type: metric.Publish, metrics: "{{ [{'type': 'gauge', 'name': 'x', 'value': 1}] }}"}
+  - {id: none, type: metric.Publish}""",
+        metrics={
+            "m": [
+                ("counter", "f", 5.0, {"a": "f"}),
+                ("counter", "f", 2.0, {}),
+                ("timer", "t", 3500.0, {}),
+                ("gauge", "g", 0.7, {}),
+            ],
+            "n": [("gauge", "x", 1.0, {})],
+            "none": [],
+        },
+    ),
+    "a_metric_that_is_no_number": Case(
+        "  - {id: m, type: metric.Publish, metrics: [{type: counter, name: n, value: many}]}",
+        says=["metrics[0].value: could not convert string to float: 'many'"],
+        state="FAILED",
+    ),
+    "metrics_of_core_tasks": Case(
+        """
+  - {id: r, type: debug.Return, format: abc}
+  - {id: d, type: namespace.DownloadFiles, namespace: company.team, files: "**"}
+  - {id: x, type: namespace.DeleteFiles, namespace: company.team, files: a.txt}
+  - {id: a, type: execution.Assert, conditions: ["true", "1"]}""",
+        metrics={
+            "d": [("counter", "downloaded", 2.0, {})],
+            "x": [("counter", "deleted", 1.0, {})],
+            "a": [("counter", "success", 2.0, {}), ("counter", "failed", 0.0, {})],
+        },
+        files={"a.txt": "1", "b.txt": "2"},
+    ),
+}
+
+CASES: Mapping[str, Case] = {**KEY_VALUES, **STATES, **METRICS}
 
 
 @lru_cache
