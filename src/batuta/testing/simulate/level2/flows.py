@@ -110,6 +110,7 @@ class _Maker:
             self._sequential,
             self._parallel,
             self._each,
+            self._loop,
             self._if,
             self._directory,
             self._until,
@@ -173,6 +174,24 @@ class _Maker:
             "concurrencyLimit": self._dice.below(3),
             "tasks": self._tasks(depth + 1, 2),
         }
+
+    def _loop(self, depth: int) -> Task:
+        dice = self._dice
+        task: Task = {
+            "type": f"{_CORE}.flow.Loop",
+            "values": ["a", "b", "c", "d"][: 1 + dice.below(4)],
+            "concurrencyLimit": dice.below(3),
+            "transmitFailed": dice.chance(60),
+            "tasks": self._tasks(depth + 1, 2),
+        }
+        if dice.chance(40):
+            task["outputs"] = [{"id": "i", "type": "INT", "value": "{{ item.index }}"}]
+            task["fetchType"] = dice.pick(("FETCH", "STORE"))
+        if dice.chance(25):
+            task["breakWhen"] = dice.pick(
+                ("{{ item.index == 1 }}", "{{ iteration.state == 'WARNING' }}")
+            )
+        return task
 
     def _if(self, depth: int) -> Task:
         condition = self._dice.pick(("{{ true }}", "{{ randomPort() > 0 }}", "{{ false }}"))
