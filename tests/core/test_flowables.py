@@ -74,6 +74,14 @@ OUTPUTS: list[tuple[str, str, dict[str, str]]] = [
 """,
         {"l[#1]/choice[#1]/second": "gone", "after": "gone gone"},
     ),
+    (
+        "the states of all tasks are a map",
+        """
+- {id: one, type: ~Return, format: x}
+- {id: two, type: ~Return, format: "{{ tasks | keys }} {{ tasks.one | toJson }}"}
+""",
+        {"one": "x", "two": '["one","two"] {"state":"SUCCESS"}'},
+    ),
 ]
 
 

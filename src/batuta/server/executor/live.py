@@ -183,7 +183,8 @@ def _is_below(plan: Plan, task_id: TaskId, ancestor: TaskId) -> bool:
     return above is not None
 
 
-_STATES = re.compile(rb"\btasks\s*[.\[]|tasksWithState|(?:print|fetch)Context")
+_STATES = re.compile(rb'(?<![".])\btasks\b(?!\\?")|tasksWithState|(?:print|fetch)Context')
+"""The word as a name in a template, not as a key of the plan or part of a type."""
 
 
 def names_states(plan: Plan) -> bool:
