@@ -78,7 +78,7 @@ RECORDED = {
     "068": "kestra-retry-random kestra-retry-expo",
     "069": "kestra-retry-fail",
     "070": "kestra-retry-failed-task-attempts retry-max-duration",
-    "071": "kestra-retry-failed-flow-attempts",
+    "071": "kestra-retry-failed-flow-attempts kestra-retry-failed-flow-duration",
     "072": "kestra-retry-new-execution-task-attempts kestra-retry-new-execution-flow-attempts kestra-retry-new-execution-task-duration kestra-retry-new-execution-flow-duration",
     "073": "kestra-retry-flowable kestra-retry-flowable-child kestra-retry-flowable-nested-child retry-in-foreach",
     "074": "kestra-retry-subflow",
@@ -136,7 +136,6 @@ RECORDED = {
     "135": "kestra-condition-with-input",
     "136": "plugin-defaults-flow plugin-defaults-prefix plugin-defaults-forced plugin-defaults-two-entries task-defaults-alias",
     "137": "validation-several-problems",
-    "139": "switch-empty working-directory-flowable-child",
     "141": "validation-unknown-flow-property validation-unknown-task-type validation-duplicate-key",
     "142": "validation-empty-tasks validation-missing-tasks",
     "143": "subflow-itself",
@@ -328,59 +327,94 @@ tasks: [{{id: t, type: {CORE}.flow.Sleep, duration: PT0.2S}}]
 """Flows of our own."""
 
 
+def refused(body: str, *told: str) -> tuple[str, list[str]]:
+    return f"id: f\nnamespace: company.team\n{body}", list(told)
+
+
+_ONE = f"tasks: [{{id: t, type: {RETURN}}}]"
+_DAG = f"tasks: [{{id: dag, type: {CORE}.flow.Dag, tasks: %s}}]"
+_FOLDER = f"tasks: [{{id: dir, type: {CORE}.flow.WorkingDirectory, tasks: %s}}]"
+
 REFUSED = {
-    "137": (
-        f"id: f\nnamespace: company.team\ntasks:\n- {{id: date, type: {RETURN}}}\n- {{id: date, type: {RETURN}}}\n- {{id: listen, type: {RETURN}}}\n- {{id: listen, type: {RETURN}}}\n",
-        ["Duplicate task id with name [date]", "Duplicate task id with name [listen]"],
+    "026_cycle": refused(
+        _DAG % f"[{{task: {{id: task1, type: {RETURN}}}, dependsOn: [task2]}}, {{task: {{id: task2, type: {RETURN}}}, dependsOn: [task1]}}]",
+        "tasks[0].tasks[0].dependsOn: Cyclic dependency detected: task1, task2",
     ),
-    "138_parallel": (
-        f"id: f\nnamespace: company.team\ntasks:\n- id: p\n  type: {CORE}.flow.Parallel\n  tasks:\n  - {{id: t3, type: {RETURN}}}\n  - {{id: t3, type: {RETURN}}}\n",
-        ["[t3]"],
+    "026_unknown": refused(
+        _DAG % f"[{{task: {{id: task1, type: {RETURN}}}, dependsOn: [taskX]}}]",
+        "tasks[0].tasks[0].dependsOn[0]: Not existing task id in dependency: taskX",
     ),
-    "138_inputs": (
-        f"id: f\nnamespace: company.team\ninputs: [{{id: first_input, type: STRING}}, {{id: first_input, type: STRING}}]\ntasks: [{{id: t, type: {RETURN}}}]\n",
-        ["Duplicate input with name [first_input]"],
+    "137": refused(
+        f"tasks: [{{id: date, type: {RETURN}}}, {{id: date, type: {RETURN}}}, {{id: listen, type: {RETURN}}}, {{id: listen, type: {RETURN}}}]\n"
+        f"triggers: [{{id: trigger, type: {CORE}.trigger.Webhook, key: abcdefgh}}, {{id: trigger, type: {CORE}.trigger.Webhook, key: abcdefgh}}]",
+        "tasks[1].id: Duplicate task id with name [date]",
+        "tasks[3].id: Duplicate task id with name [listen]",
+        "triggers[1].id: Duplicate trigger id with name [trigger]",
     ),
-    "139_switch": (
-        f"id: f\nnamespace: company.team\ntasks: [{{id: impossible, type: {CORE}.flow.Switch, value: x}}]\n",
-        ["No task defined, neither cases or default have any tasks"],
+    "138_parallel": refused(
+        f"tasks: [{{id: p, type: {CORE}.flow.Parallel, tasks: [{{id: t3, type: {RETURN}}}, {{id: t3, type: {RETURN}}}]}}]",
+        "tasks[0].tasks[1].id: Duplicate task id with name [t3]",
     ),
-    "143": (
-        f"id: f\nnamespace: company.team\ntasks: [{{id: s, type: {CORE}.flow.Subflow, namespace: company.team, flowId: f}}]\n",
-        ["Recursive call to flow [company.team.f]"],
+    "138_inputs": refused(
+        f"inputs: [{{id: first_input, type: STRING}}, {{id: first_input, type: STRING}}]\n{_ONE}",
+        "inputs[1].id: Duplicate input with name [first_input]",
     ),
-}
-"""Sources, and texts that stand in the refusal."""
+    "139_switch": refused(
+        f"tasks: [{{id: impossible, type: {CORE}.flow.Switch, value: x}}]",
+        "tasks[0]: No task defined, neither cases or default have any tasks",
+    ),
+    "139_flowable": refused(
+        _FOLDER % f"[{{id: s, type: {CORE}.flow.Sequential, tasks: [{{id: t, type: {RETURN}}}]}}]",
+        "tasks[0].tasks[0]: Only runnable tasks are allowed as children of a WorkingDirectory task",
+    ),
+    "139_empty": refused(_FOLDER % "[]", "tasks[0].tasks: The 'tasks' property cannot be empty"),
+    "141_property": refused(f"nothing: 1\n{_ONE}", 'nothing: Unrecognized field "nothing"*'),
+    "141_type": refused("tasks: [{id: t, type: acme.Nope}]", "tasks[0].type: Invalid type: acme.Nope"),
+    "141_key": refused(f"tasks: [{{id: t, type: {RETURN}, format: x, format: y}}]", "yaml: Illegal genericflow source: Duplicate field 'format': it stands at line 3, column 59 too"),
+    "142_tasks": refused("tasks: []", "tasks: must not be empty"),
+    "142_no_tasks": refused("", "tasks: must not be empty"),
+    "142_nothing": (_ONE, ["id: must not be null", "namespace: must not be null"]),
+    "143": refused(
+        f"tasks: [{{id: s, type: {CORE}.flow.Subflow, namespace: company.team, flowId: f}}]",
+        "tasks[0].flowId: Recursive call to flow [company.team.f]",
+    ),
+    "144": refused(
+        f"labels: {{system.x: y}}\n{_ONE}",
+        "labels.system.x: System labels can only be set by Kestra itself, offending label: system.x=y",
+    ),
+}  # fmt: skip
+"""Sources, and all problems that the refusal names, each with its place; `*` stands for more text."""
 
 BY_OTHERS = {
     "083": "core/test_catalogue.py::test_083_a_listener_hears_of_every_state",
-    "012": "core/test_flow.py::test_dynamic_task_runs_are_added_beside_the_task",
-    "013": "core/test_children.py::test_a_call_that_cannot_be_made_fails_with_an_attempt",
-    "014": "core/test_loops.py::test_values_that_cannot_be_rendered_fail_the_loop core/test_loops.py::test_a_condition_that_cannot_be_rendered_fails_without_closing_the_attempt",
     "075": "core/test_retry.py::test_075_an_error_branch_waits_for_the_retry_of_a_child",
-    "104": "unit/server/worker/test_directory.py::test_namespace_files_are_loaded_and_the_log_says_so",
+    "080": "api/test_execution_orders.py::test_resume_takes_files",
     "105": "unit/server/worker/test_directory.py::test_children_share_the_directory_and_see_each_others_outputs unit/server/context/test_secrets.py::test_encrypted_outputs_are_opened_wherever_they_stand",
     "115": "core/test_replay.py::test_115_a_replay_inside_control_tasks_keeps_what_does_not_follow",
     "116": "core/test_replay.py::test_116_a_replay_keeps_dynamic_task_runs",
     "117": "core/test_surgery.py::test_117_a_marked_failure_goes_up",
-    "118": "api/test_executions.py::test_delete_removes_execution_logs_and_files unit/operations/test_purge.py::test_parts_can_be_kept",
-    "119": "unit/operations/test_purge.py::test_everything_of_old_executions_goes",
+    "118": "api/test_executions.py::test_delete_removes_execution_logs_and_files",
+    "119": "unit/operations/test_purge.py::test_everything_of_old_executions_goes unit/operations/test_purge.py::test_what_runs_is_left_alone_unless_its_state_is_named unit/operations/test_purge.py::test_a_namespace_means_its_children_when_no_flow_is_named",
     "135": "unit/flow/test_inputs.py::test_templates_see_null_for_absent_and_literal_defaults_for_disabled_inputs",
     "136": "unit/flow/test_defaults.py::test_lists_are_joined_and_maps_merged unit/flow/test_defaults.py::test_a_prefix_fits_and_a_longer_type_wins_over_it",
     "140": "api/test_flows.py::test_update_of_another_id_or_an_unknown_flow",
     "145": "api/test_flows.py::test_validate_judges_each_document api/test_flows.py::test_validate_knows_the_next_revision",
     "146": "core/test_flow.py::test_a_worker_reports_start_and_end_apart core/test_flow.py::test_execution_updating_tasks_are_never_submitted",
-    "147": "unit/server/worker/test_attempt.py::test_an_unknown_type_fails_with_its_name",
     "148": "unit/server/worker/test_attempt.py::test_a_kill_calls_the_hooks_and_ends_killed",
     "149": "unit/server/executor/test_losses.py::test_a_lost_attempt_runs_again core/test_retry.py::test_a_lost_attempt_is_given_out_again_under_the_next_number",
-    "150": "core/test_retry.py::test_a_lost_attempt_that_never_started_is_made_up",
-    "151": "unit/operations/test_plans.py::test_a_flow_that_cannot_be_read_any_more_is_named",
+    "150": "core/test_retry.py::test_a_lost_attempt_that_never_started_is_made_up core/test_retry.py::test_150_a_lost_attempt_behind_one_that_ended_is_added",
 }
+"""Tests that stand where they belong; others carry the number in their names."""
+
+NUMBERED = (
+    "core/test_catalogue_engine.py",
+    "core/test_catalogue_runs.py",
+    "unit/server/executor/test_unreadable.py",
+    "unit/server/worker/test_attempt.py",
+)
+"""Files with tests that are named after their numbers: `test_012_…`, `test_016_017_018_…`."""
 
 NOT_OURS = {
-    "016": "there is no queue with a limit for messages: what is large is stored, not sent",
-    "017": "as 016",
-    "018": "as 016",
-    "021": "there is no list of executions to skip: one that cannot be taken up is named in the log and left alone",
+    "021": "`server` has no list of executions to leave out; one that cannot be moved ends and hinders nobody (test_faults.py)",
 }
 """Behaviour that has no counterpart here, and why."""

@@ -262,6 +262,16 @@ def test_a_lost_attempt_that_never_started_is_made_up() -> None:
     assert drive.attempts["a"] == "RESUBMITTED SUCCESS"
 
 
+def test_150_a_lost_attempt_behind_one_that_ended_is_added() -> None:
+    plan = Build().plan(leaf("a", retry=retry(max_attempts=3)))
+    answers = {1: S.FAILED, 2: None, 3: S.SUCCESS}
+    drive = Drive(plan, work=lambda _r, n: answers[n], reload=True).start().fire()
+    assert drive.attempts["a"] == "FAILED"
+    drive.send(e.AttemptLost(at=drive.now, task_run_id=drive.run("a").id, attempt=2))
+    assert drive.attempts["a"] == "FAILED RESUBMITTED SUCCESS"
+    assert drive.history == "CREATED RUNNING FAILED RETRYING RUNNING SUCCESS"
+
+
 @pytest.mark.parametrize("inline", [True, False])
 def test_a_lost_attempt_counts_as_failed_by_policy(inline: bool) -> None:
     plan = Build().plan(leaf("a", inline=inline, retry=retry(max_attempts=2)))

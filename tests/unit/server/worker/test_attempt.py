@@ -124,6 +124,16 @@ async def test_a_value_of_the_wrong_type_names_the_property(bench: Bench) -> Non
     assert str(finished.error).startswith("number: ")
 
 
+async def test_147_a_flowable_that_comes_to_a_worker_fails(bench: Bench) -> None:
+    task = {"id": "t", "type": "io.kestra.plugin.core.log.Log", "message": "hi"}
+    finished = await bench.run({"type": "io.kestra.plugin.core.flow.Sequential", "tasks": [task]})
+    assert finished.state is State.FAILED
+    message = "Only runnable tasks can be executed by the worker"
+    assert str(finished.error).startswith(message)
+    assert [line for line in bench.gateway.messages("ERROR") if line.startswith(message)]
+    assert bench.gateway.messages("INFO") == []
+
+
 async def test_an_unknown_type_fails_with_its_name(bench: Bench) -> None:
     finished = await bench.run({"type": "test.Nothing"})
     assert finished.state is State.FAILED
