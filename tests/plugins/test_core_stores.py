@@ -56,6 +56,10 @@ KEY_VALUES: dict[str, Case] = {
   - {id: s3, type: kv.Set, key: t, value: "TRUE", kvType: BOOLEAN}
   - {id: s4, type: kv.Set, key: w, value: "yes", kvType: BOOLEAN}
   - {id: s5, type: kv.Set, key: dt, value: "2025-01-02T03:04:05Z", kvType: DATETIME}
+  - {id: s5b, type: kv.Set, key: day, value: "2025-01-02T00:00:00Z", kvType: DATE}
+  - {id: s5c, type: kv.Set, key: zoned, value: "2025-01-02T03:04:05+02:00", kvType: DATETIME}
+  - {id: day, type: kv.Get, key: day}
+  - {id: zoned, type: kv.Get, key: zoned}
   - {id: s6, type: kv.Set, key: d, value: "PT5M", kvType: DURATION}
   - {id: s7, type: kv.Set, key: j, value: '{"a": [1, 2]}', kvType: JSON}
   - {id: s8, type: kv.Set, key: s, value: "42", kvType: STRING}
@@ -79,6 +83,8 @@ KEY_VALUES: dict[str, Case] = {
             "t": {"value": True},
             "w": {"value": False},
             "dt": {"value": "2025-01-02T03:04:05Z"},
+            "day": {"value": "2025-01-02"},
+            "zoned": {"value": "2025-01-02T01:04:05Z"},
             "d": {"value": 300.0},
             "j": {"value": {"a": [1, 2]}},
             "s": {"value": "42"},

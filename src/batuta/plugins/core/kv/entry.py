@@ -40,9 +40,9 @@ def convert(value: Any, kind: KeyValueType | None) -> tuple[Any, KeyValueType]:
     """The stored form of a rendered value, and its type. Raises `ValueError` for a text that does not fit `kind`."""
     if isinstance(value, str):
         return _FROM_TEXT[kind or KeyValueType.STRING](value)
-    for types, found in _TEMPORAL:
+    for types, read in _TEMPORAL:
         if isinstance(value, types):
-            return str(value), found
+            return read(str(value))
     if kind is KeyValueType.STRING and value is not None and not isinstance(value, Mapping | list):
         return codec.encode_text(value), KeyValueType.STRING
     if isinstance(value, bool):
@@ -84,12 +84,20 @@ def _boolean(text: str) -> tuple[Any, KeyValueType]:
 def _instant(text: str) -> tuple[Any, KeyValueType]:
     try:
         if "T" in text.upper():
-            return to_iso(from_iso(text)), KeyValueType.DATETIME
+            return _moment(to_iso(from_iso(text)))
     except ValueError:
         pass
     readable = _READABLE.match(text)
     end = 0 if readable is None else readable.end()
     raise ValueError(f"Text '{text}' could not be parsed at index {end}")
+
+
+def _moment(text: str) -> tuple[str, KeyValueType]:
+    """05 §3.6, trap 11: what is stored as midnight in UTC is read back as a date."""
+    day, _, time = text.partition("T")
+    if time == "00:00:00Z":
+        return day, KeyValueType.DATE
+    return text, KeyValueType.DATETIME
 
 
 def _duration(text: str) -> tuple[Any, KeyValueType]:
@@ -112,10 +120,11 @@ _FROM_TEXT: Mapping[KeyValueType, Callable[[str], tuple[Any, KeyValueType]]] = {
     KeyValueType.JSON: _json,
 }
 
-_TEMPORAL: tuple[tuple[Any, KeyValueType], ...] = (
-    ((Instant, ZonedDateTime, LocalDateTime), KeyValueType.DATETIME),
-    (LocalDate, KeyValueType.DATE),
-    (Duration, KeyValueType.DURATION),
+_TEMPORAL: tuple[tuple[Any, Callable[[str], tuple[str, KeyValueType]]], ...] = (
+    (Instant, _moment),
+    ((ZonedDateTime, LocalDateTime), lambda text: (text, KeyValueType.DATETIME)),
+    (LocalDate, lambda text: (text, KeyValueType.DATE)),
+    (Duration, lambda text: (text, KeyValueType.DURATION)),
 )
 
 

@@ -36,7 +36,8 @@ class Set(Task, type="io.kestra.plugin.core.kv.Set", placement=Placement.SERVER)
 
     # Notes
     Numbers and maps written in YAML are stored as text unless `kvType` says otherwise. A text that looks like an
-    ISO-8601 duration is read back as a duration. `DATE` needs a date-time, as in Kestra 1.1.
+    ISO-8601 duration is read back as a duration. `DATE` needs a date-time, as in Kestra 1.1; midnight in UTC is read
+    back as a date.
     """
 
     key: Property[str] = Field(description="The key: letters, digits, `.`, `_` and `-`.")
