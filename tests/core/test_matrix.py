@@ -13,8 +13,9 @@ from batuta.engine.step import step
 from batuta.engine.surgery import Edited, SurgeryError, mark, replay, restart
 from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import Instant
+from batuta.model.label import Label
 from batuta.model.state import State
-from tests.core.operating import NEW, go
+from tests.core.operating import NEW, again, edit, go
 from tests.unit.engine.driving import Build, Drive, leaf, retry, words
 
 S = State
@@ -35,9 +36,12 @@ def paused() -> Drive:
     return Drive(b.plan(b.control(Pause, "p"))).start()
 
 
+def denied() -> e.SlotDenied:
+    return e.SlotDenied(at=AT, running=1, limit=1, behavior="QUEUE")
+
+
 def queued() -> Drive:
-    denied = e.SlotDenied(at=AT, running=1, limit=1, behavior="QUEUE")
-    return Drive(plan(concurrency=Concurrency(limit=1)), slot=lambda _d: denied).start()
+    return Drive(plan(concurrency=Concurrency(limit=1)), slot=lambda _d: denied()).start()
 
 
 def exiting() -> Drive:
@@ -46,6 +50,26 @@ def exiting() -> Drive:
     tasks = [leaf("a", inline=False), leaf("b", inline=False)]
     drive = Drive(b.plan(b.control(Parallel, "p", tasks=tasks)), work=waiting).start()
     return drive.finish("p/a", S.WARNING, exit_state=S.WARNING)
+
+
+def restarted(**fields: Any) -> Drive:
+    """The rows are edited, and the executor was not told yet."""
+    drive = Drive(plan(**fields), work=lambda _r, _n: S.FAILED).start()
+    drive = edit(drive, again(drive))
+    drive.work = lambda _r, _n: S.SUCCESS
+    return drive
+
+
+def restarted_queued() -> Drive:
+    """Failed, restarted, and refused a slot at once."""
+    answers = iter([e.SlotGranted(at=AT), denied()])
+    drive = Drive(
+        plan(concurrency=Concurrency(limit=1)),
+        work=lambda _r, _n: S.FAILED,
+        slot=lambda _d: next(answers),
+    ).start()
+    drive.work = lambda _r, _n: S.SUCCESS
+    return go(drive, again(drive))
 
 
 SITUATIONS: dict[str, Callable[[], Drive]] = {
@@ -66,6 +90,8 @@ SITUATIONS: dict[str, Callable[[], Drive]] = {
     "cancelled": lambda: Drive(plan(), work=waiting).start().finish("a", S.CANCELLED, exit_state=S.CANCELLED),
     "retried": lambda: Drive(plan(leaf("a", retry=retry(new_execution=True))), work=lambda _r, _n: S.FAILED).start(),
     "exiting": exiting,
+    "restarted": restarted,
+    "restarted, queued": restarted_queued,
 }  # fmt: skip
 
 ASKED: dict[str, e.AnyEvent] = {
@@ -81,25 +107,34 @@ ASKED: dict[str, e.AnyEvent] = {
     "force fail": e.StatusForced(at=AT, state=S.FAILED),
     "force success": e.StatusForced(at=AT, state=S.SUCCESS),
     "granted": e.SlotGranted(at=AT),
+    "delete": e.KillRequested(at=AT, cascade=False, after=True),
+    "restart without rows": e.RestartRequested(at=AT),
+    "mark without rows": e.MarkRequested(at=AT, task_run_id=NOBODY, state=S.SUCCESS),
 }
 
 ANSWERS = {
     # what is asked: situation → last state; situations that are not named stay as they are
     "kill": {
         "new": "KILLED", "scheduled": "KILLED", "queued": "KILLED", "running": "KILLING", "paused": "KILLED", "paused by hand": "KILLING",
-        "retrying": "KILLED", "breakpoint": "KILLED", "exiting": "KILLING",
+        "retrying": "KILLED", "breakpoint": "KILLED", "exiting": "KILLING", "restarted": "KILLED", "restarted, queued": "KILLED",
     },
     "pause": {"running": "PAUSED"},
     "resume": {"paused": "SUCCESS", "paused by hand": "RUNNING"},
-    "force": {"scheduled": "SUCCESS", "queued": "SUCCESS", "paused": "SUCCESS", "paused by hand": "RUNNING"},
-    "cancel": {"scheduled": "CANCELLED", "queued": "CANCELLED", "after": "CANCELLED", "success": "CANCELLED", "failed": "CANCELLED", "killed": "CANCELLED", "warning": "CANCELLED", "retried": "CANCELLED"},
-    "force fail": {"scheduled": "FAILED", "queued": "FAILED", "after": "FAILED", "success": "FAILED", "killed": "FAILED", "warning": "FAILED", "cancelled": "FAILED", "retried": "FAILED"},
-    "force success": {"scheduled": "SUCCESS", "queued": "SUCCESS", "failed": "SUCCESS", "killed": "SUCCESS", "warning": "SUCCESS", "cancelled": "SUCCESS", "retried": "SUCCESS"},
+    "force": {"scheduled": "SUCCESS", "queued": "SUCCESS", "restarted, queued": "SUCCESS", "paused": "SUCCESS", "paused by hand": "RUNNING"},
+    "cancel": {"scheduled": "CANCELLED", "queued": "CANCELLED", "restarted, queued": "CANCELLED", "after": "CANCELLED", "success": "CANCELLED", "failed": "CANCELLED", "killed": "CANCELLED", "warning": "CANCELLED", "retried": "CANCELLED"},
+    "force fail": {"scheduled": "FAILED", "queued": "FAILED", "restarted, queued": "FAILED", "after": "FAILED", "success": "FAILED", "killed": "FAILED", "warning": "FAILED", "cancelled": "FAILED", "retried": "FAILED"},
+    "force success": {"scheduled": "SUCCESS", "queued": "SUCCESS", "restarted, queued": "SUCCESS", "failed": "SUCCESS", "killed": "SUCCESS", "warning": "SUCCESS", "cancelled": "SUCCESS", "retried": "SUCCESS"},
     "resume nobody": {},
     "resume to kill": {"paused": "KILLED", "paused by hand": "KILLING"},
-    "granted": {"queued": "SUCCESS"},
+    "granted": {"queued": "SUCCESS", "restarted, queued": "SUCCESS"},
     "breakpoint": {"breakpoint": "SUCCESS"},
-    "restarted": {},
+    "restarted": {"restarted": "SUCCESS"},
+    "delete": {
+        "new": "KILLED", "scheduled": "KILLED", "queued": "KILLED", "running": "KILLING", "paused": "KILLED", "paused by hand": "KILLING",
+        "retrying": "KILLED", "breakpoint": "KILLED", "exiting": "KILLING", "after": "SUCCESS", "restarted": "KILLED", "restarted, queued": "KILLED",
+    },
+    "restart without rows": {},
+    "mark without rows": {},
 }  # fmt: skip
 
 
@@ -156,6 +191,38 @@ def test_what_people_ask_for(asked: str, situation: str) -> None:
         assert drive.execution == before
     else:
         assert drive.execution.state.value == expected
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_labels_are_taken_in_whatever_state(situation: str) -> None:
+    drive = SITUATIONS[situation]()
+    state = drive.execution.state
+    label = Label("by", "hand")
+    drive.send(e.Labelled(at=AT, labels=(label,)))
+    assert label in drive.execution.labels
+    assert drive.execution.state is state
+    before = drive.execution
+    drive.send(e.Labelled(at=AT, labels=(label,)))
+    assert drive.execution == before
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("silent", [False, True])
+def test_nothing_runs_in_an_execution_that_is_to_be_deleted(
+    situation: str, *, silent: bool
+) -> None:
+    """Whether its tasks answer or not, a minute later all of them are given up."""
+    drive = SITUATIONS[situation]()
+    drive.send(ASKED["delete"])
+    given = [run for run in drive.execution.runs.values() if run.progress and run.progress.attempt]
+    if not silent:
+        for run in given:
+            number = run.progress.attempt if run.progress else 0
+            drive.send(e.TaskFinished(at=AT, task_run_id=run.id, attempt=number, state=S.KILLED))
+    drive.send(e.TimerFired(at=AT, timer_id="kill"))
+    assert not drive.execution.runs
+    assert drive.execution.state.is_terminal
+    assert not drive.execution.holds_slot
 
 
 STALE: list[e.AnyEvent] = [

@@ -152,6 +152,17 @@ def _forget(turn: Turn) -> None:
     )
 
 
+def settle(turn: Turn, state: State) -> None:
+    """What was stopped has ended: the tasks, or `afterExecution`."""
+    if turn.course.phase is not Phase.AFTER:
+        finish(turn, state)
+        return
+    if turn.course.bounded:
+        turn.emit(ClearTimer(timer_id="kill"))
+    turn.remember(agenda=(), ending=None, hard=False, bounded=False)
+    _close(turn)
+
+
 def _close(turn: Turn) -> None:
     """01 §7.1: the slot is held until the execution is completely finished."""
     if turn.execution.holds_slot:

@@ -168,6 +168,8 @@ class PauseRequested(Event, frozen=True, kw_only=True):
 class KillRequested(Event, frozen=True, kw_only=True):
     cascade: bool = True
     to: State = State.KILLED
+    after: bool = False
+    """Stop `afterExecution`, too: the execution is to be deleted."""
 
 
 class SlotGranted(Event, frozen=True, kw_only=True):

@@ -26,8 +26,11 @@ _TO_BEGIN = frozenset({State.RESTARTED, State.CREATED, State.BREAKPOINT})
 def kill(turn: Turn, event: KillRequested) -> None:
     """01 §4.9. A second request changes nothing."""
     memory = turn.course
-    over = memory.phase in _OVER or turn.state.is_terminal
-    if over or (memory.ending is not None and memory.hard):
+    if memory.ending is not None and memory.hard:
+        return
+    if memory.phase in _OVER or turn.state.is_terminal:
+        if memory.phase is Phase.AFTER and event.after:
+            stop(turn, turn.state, hard=True, cascade=event.cascade)
         return
     rouse(turn)
     if memory.phase is Phase.SCHEDULED:

@@ -278,7 +278,7 @@ def _advance(turn: Turn, scope: Scope) -> None:
 def _settle(turn: Turn, scope: Scope, last: State) -> None:
     """The execution is ending, and nothing runs below this scope any more."""
     if scope is None:
-        course.finish(turn, last)
+        course.settle(turn, last)
         return
     progress, node = turn.progress(scope), turn.plan.nodes[scope.task_id]
     if progress.floor is not None:

@@ -136,7 +136,7 @@ async def end(services: Services, ids: Sequence[ExecutionId]) -> None:
     Returns at once for those that are over, and gives up when no executor takes the order.
     """
     moving = [execution_id for execution_id in ids if await _is_moving(services, execution_id)]
-    event = KillRequested(at=services.clock.now(), cascade=False)
+    event = KillRequested(at=services.clock.now(), cascade=False, after=True)
     await send(services, [Mail(execution_id, event) for execution_id in moving])
     with suppress(TimeoutError):
         async with asyncio.timeout(KILL_SECONDS):
