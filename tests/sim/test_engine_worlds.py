@@ -69,7 +69,7 @@ def test_every_kind_of_node_event_command_and_operation_takes_part(
     nodes: set[str] = set()
     happened: set[str] = set()
     states: set[State] = set()
-    for seed in range(400):
+    for seed in range(1_000):
         world = World(seed)
         run(world)
         for task_run in world.rows.runs.values():

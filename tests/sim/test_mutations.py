@@ -16,7 +16,7 @@ from batuta.testing.simulate import run
 from batuta.testing.simulate.shrink import breach_of, shortest
 from batuta.testing.simulate.world import World
 
-SEEDS = 400
+SEEDS = 600
 
 Patch = pytest.MonkeyPatch
 

@@ -18,6 +18,7 @@ from batuta.engine.commands import (
     Step,
 )
 from batuta.engine.events import (
+    Answers,
     AnyEvent,
     AttemptLost,
     AttemptRefused,
@@ -165,18 +166,11 @@ class Rows:
         if not counts:
             return
         match event:
-            case Rendered(request_id=request_id, problem=str()):
-                self.led = self.led or request_id.startswith("sla/")  # 01 §7.2
-                self._unmade.add(request_id)
-            case Rendered(request_id=request_id, problem=None, values=values):
-                run_id, _, purpose = request_id.partition("/")
-                if purpose == "values":
-                    self.values[TaskRunId(run_id)] = values.get(purpose)
-                elif values.get("scheduleDate") == NO_DATE:
-                    self._unmade.add(request_id)
-                elif purpose == "splits":
-                    lines = str(values.get(purpose) or "").splitlines()
-                    self._batches[TaskRunId(run_id)] = len(lines)
+            case Rendered():
+                self._note_values(event)
+            case Answers(rendered=rendered):
+                for each in rendered:
+                    self._note_values(each)
             case TaskFinished(exit_state=State()) | StatusForced():
                 self.led = True
             case KillRequested(to=to):
@@ -185,6 +179,19 @@ class Rows:
                 self._killed = self._killed or State.KILLED
             case _:
                 pass
+
+    def _note_values(self, event: Rendered) -> None:
+        run_id, _, purpose = event.request_id.partition("/")
+        if event.problem is not None:
+            self.led = self.led or run_id == "sla"  # 01 §7.2
+            self._unmade.add(event.request_id)
+        elif purpose == "values":
+            self.values[TaskRunId(run_id)] = event.values.get(purpose)
+        elif event.values.get("scheduleDate") == NO_DATE:
+            self._unmade.add(event.request_id)
+        elif purpose == "splits":
+            lines = str(event.values.get(purpose) or "").splitlines()
+            self._batches[TaskRunId(run_id)] = len(lines)
 
     def _check_idle(self, before: Execution, result: Step) -> None:
         if result.execution is before:

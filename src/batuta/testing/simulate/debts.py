@@ -69,13 +69,10 @@ class Debts:
                 self._timers.discard(timer_id)
             case e.Rendered(request_id=request_id):
                 self._renders.discard(request_id)
-            case e.TaskFinished(task_run_id=run_id, attempt=attempt):
-                self._attempts.discard((run_id, attempt))
-            case (
-                e.AttemptLost(task_run_id=run_id, attempt=attempt)
-                | e.AttemptRefused(task_run_id=run_id, attempt=attempt)
-            ):
-                self._attempts.discard((run_id, attempt))
+            case e.Answers(rendered=rendered):
+                self._renders.difference_update(each.request_id for each in rendered)
+            case e.TaskFinished() | e.AttemptLost() | e.AttemptRefused():
+                self._attempts.discard((event.task_run_id, event.attempt))
             case e.ChildStarted():
                 self._pay_start(event)
             case e.ChildEnded(execution_id=child):
@@ -83,6 +80,11 @@ class Debts:
                 self._iterations.discard((event.task_run_id, event.index or 0))
             case e.Counted() | e.Gathered():
                 self._pay_loop(event)
+            case _:
+                self._pay_slot(event)
+
+    def _pay_slot(self, event: e.AnyEvent) -> None:
+        match event:
             case e.SlotGranted():
                 self._slot = False
             case e.SlotDenied(behavior=behavior):

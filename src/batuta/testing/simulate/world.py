@@ -14,6 +14,7 @@ from batuta.engine.execution import Execution
 from batuta.engine.plan import Plan
 from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import SECOND, Instant
+from batuta.model.label import Label
 from batuta.model.state import History, State
 from batuta.testing.simulate.check import BreachError, Rows
 from batuta.testing.simulate.dice import Dice
@@ -82,8 +83,8 @@ class World:
             self.happened.append(queue[0])
             result = self.rows.take(queue.popleft())
             self.outside.runs = self.rows.runs
-            for command in result.commands:
-                queue.extend(self.outside.obey(command))
+            answers = [event for each in result.commands for event in self.outside.obey(each)]
+            queue.extend(e.together(answers) if self.dice.chance(80) else answers)
         for run_id in self.outside.silenced:
             self.happened.append(Silence(at=self.now, task_run_id=run_id))
             self.rows.silence(run_id)
@@ -127,7 +128,7 @@ class World:
         """Somebody does something, sensible or not."""
         run_ids = sorted(self.rows.runs)
         at = self.now
-        match self.dice.below(9):
+        match self.dice.below(10):
             case 0 | 1:
                 to = State.CANCELLED if self.dice.chance(10) else State.KILLED
                 self._take(e.KillRequested(at=at, cascade=self.dice.chance(70), to=to))
@@ -141,11 +142,13 @@ class World:
                 )
             case 5:
                 self._take(e.BreakpointResumed(at=at))
-            case 6 if run_ids:
+            case 6:
+                self._take(self.dice.pick(self._orders(run_ids)))
+            case 7 if run_ids:
                 run_id = self.dice.pick(run_ids)
                 number = self.dice.below(3)
                 self._take(e.AttemptLost(at=at, task_run_id=run_id, attempt=number))
-            case 7 if run_ids:
+            case 8 if run_ids:
                 run_id = self.dice.pick(run_ids)
                 event = e.TaskFinished(at=at, task_run_id=run_id, attempt=9, state=State.SUCCESS)
                 self._take(event)
@@ -155,6 +158,18 @@ class World:
                     if self.outside.queued
                     else e.TimerFired(at=at, timer_id="x/y/z")
                 )
+
+    def _orders(self, run_ids: list[TaskRunId]) -> list[e.AnyEvent]:
+        """Labels, and orders that the executor has refused: those change nothing."""
+        labels = (Label("number", str(self.dice.below(3))),)
+        orders: list[e.AnyEvent] = [
+            e.Labelled(at=self.now, labels=labels),
+            e.RestartRequested(at=self.now),
+        ]
+        if run_ids:
+            run_id = self.dice.pick(run_ids)
+            orders.append(e.MarkRequested(at=self.now, task_run_id=run_id, state=State.FAILED))
+        return orders
 
     def _resume(self, run_ids: list[TaskRunId]) -> None:
         self._take(
