@@ -226,7 +226,7 @@ async def delete_all(services: Services, executions: Sequence[Execution], *, par
     async for group in iterations_of(services, ids):
         inner = [row.execution for row in group]
         inner_ids = [execution.id for execution in inner]
-        await services.store.executions.delete(inner_ids, logs=parts.logs, metrics=parts.metrics)
+        await remove(services, inner_ids, logs=parts.logs, metrics=parts.metrics)
         await _delete_files(services, inner, parts)
     await remove(services, ids, logs=parts.logs, metrics=parts.metrics)
     await _delete_files(services, executions, parts)

@@ -216,7 +216,7 @@ class Iterations:
 def _around(live: Live, run: TaskRun) -> LoopItem | None:
     """The values of the loops around a Loop: ForEach in the same execution, then those that the execution is in."""
     found = live.link.item if live.link is not None else None
-    above = []
+    above = [run]
     parent_id = run.parent_id
     while parent_id is not None and (parent := live.execution.runs.get(parent_id)) is not None:
         above.append(parent)

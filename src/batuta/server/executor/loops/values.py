@@ -86,4 +86,5 @@ def row_text(line: bytes) -> str:
         value = read_one(line)
     except IonError:
         return line.decode(errors="replace").strip()
-    return value if isinstance(value, str) else codec.encode_text(to_json_data(value))
+    plain = to_json_data(value)
+    return plain if isinstance(plain, str) else codec.encode_text(plain)
