@@ -156,7 +156,7 @@ def test_an_engine_with_a_fault_is_found_out(mutate: Callable[[Patch], None]) ->
     with pytest.MonkeyPatch.context() as patch:
         mutate(patch)
         for seed in range(SEEDS):
-            world = World(seed)
+            world = World(seed, marks=2)
             breach = run(world)
             if breach is None:
                 continue
