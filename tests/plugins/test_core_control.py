@@ -117,6 +117,18 @@ TASKS: dict[str, Case] = {
         says=["Assertion `{{ 1 == 2 }}` failed!", "1 assertion failed!"],
         state="FAILED",
     ),
+    "conditions_may_be_one_expression": Case(
+        """
+  - {id: ok, type: execution.Assert, conditions: "{{ [true, 'yes', 1] }}"}
+  - {id: bad, type: execution.Assert, conditions: "{{ [true, false] }}"}""",
+        says=["Assertion `false` failed!", "1 assertion failed!"],
+        state="FAILED",
+    ),
+    "conditions_are_a_list": Case(
+        "  - {id: bad, type: execution.Assert, conditions: '{{ true }}'}",
+        says=["conditions: expected a list"],
+        state="FAILED",
+    ),
     "fail_on_a_condition": Case(
         """
   - {id: a, type: execution.Fail, condition: "{{ ' false ' }}"}

@@ -300,6 +300,15 @@ LOGS: dict[str, Case] = {
   - {id: g, type: io.kestra.core.tasks.debugs.Echo, format: hidden, level: DEBUG}""",
         says=["two\nlines", "f", "2", "[1,2]", "d", "f"],
     ),
+    "items_of_a_message_become_text": Case(
+        "  - {id: a, type: log.Log, message: [1, true, {a: \"{{ flow.id }}\"}, '{{ null }}']}",
+        says=["1", "true", '{"a":"f"}', ""],
+    ),
+    "a_message_is_a_text_or_a_list": Case(
+        "  - {id: a, type: log.Log, message: 5}",
+        says=["Invalid message type 'int'"],
+        state="FAILED",
+    ),
     "a_number_is_no_level": Case(
         "  - {id: a, type: log.Log, message: x, level: \"{{ 'LOUD' }}\"}",
         says=["level: Input should be 'ERROR', 'WARN', 'INFO', 'DEBUG' or 'TRACE', got `LOUD`"],

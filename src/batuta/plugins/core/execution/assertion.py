@@ -1,12 +1,15 @@
 """`core.execution.Assert`."""
 
+from typing import Any
+
 from pydantic import Field
 from typing_extensions import override
 
 from batuta.expr.errors import ExpressionError
+from batuta.model import codec
 from batuta.plugins.core.level import Level
-from batuta.plugins.core.truth import is_truthy
-from batuta.sdk import Lazy, Placement, Property, RunContext, Task, TaskError
+from batuta.plugins.core.truth import as_text, is_truthy
+from batuta.sdk import Lazy, Placement, Property, PropertyError, RunContext, Task, TaskError
 
 
 class Assert(Task, type="io.kestra.plugin.core.execution.Assert", placement=Placement.INLINE):
@@ -39,19 +42,34 @@ class Assert(Task, type="io.kestra.plugin.core.execution.Assert", placement=Plac
 
     @override
     async def run(self, ctx: RunContext) -> None:
-        failed = sum(not self._holds(condition, ctx) for condition in self.conditions)
-        ctx.metrics.counter("success", len(self.conditions) - failed)
+        conditions = _listed(self.conditions, ctx)
+        failed = sum(not _holds(condition, ctx) for condition in conditions)
+        ctx.metrics.counter("success", len(conditions) - failed)
         ctx.metrics.counter("failed", failed)
         if failed:
             reason = f"\n{self.error_message}" if self.error_message else ""
             raise TaskError(f"{failed} assertion{'s' if failed > 1 else ''} failed!{reason}")
 
-    def _holds(self, condition: str, ctx: RunContext) -> bool:
+
+def _listed(conditions: Any, ctx: RunContext) -> list[Any]:
+    """As they are written, or what one expression renders to (05 §1.3)."""
+    if isinstance(conditions, str):
         try:
-            if is_truthy(ctx.render(condition)):
-                return True
-        except ExpressionError as error:
-            ctx.log.write(Level.ERROR, f"Assertion `{condition}` failed: {error}")
-        else:
-            ctx.log.write(Level.ERROR, f"Assertion `{condition}` failed!")
-        return False
+            conditions = codec.decode(ctx.render(conditions) or "[]")
+        except ValueError as error:
+            raise PropertyError("conditions", f"expected a list: {error}") from error
+    if not isinstance(conditions, list):
+        raise PropertyError("conditions", "expected a list")
+    return conditions
+
+
+def _holds(condition: Any, ctx: RunContext) -> bool:
+    written = as_text(condition)
+    try:
+        if is_truthy(ctx.render(condition)):
+            return True
+    except ExpressionError as error:
+        ctx.log.write(Level.ERROR, f"Assertion `{written}` failed: {error}")
+    else:
+        ctx.log.write(Level.ERROR, f"Assertion `{written}` failed!")
+    return False

@@ -1,12 +1,15 @@
 """`core.log.Log`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 from typing_extensions import override
 
+from batuta.model import codec
 from batuta.plugins.core.level import Level
-from batuta.sdk import Placement, Property, RunContext, Task, TaskError
+from batuta.plugins.core.truth import as_text
+from batuta.sdk import Lazy, Placement, Property, RunContext, Task, TaskError
 
 
 class Log(
@@ -34,7 +37,7 @@ class Log(
     None.
     """
 
-    message: Property[str | list[str]] = Field(
+    message: Lazy[str | list[str]] = Field(
         description="A text, or a list of texts: one entry for each."
     )
     level: Property[Level] = Field(default=Level.INFO, description="The level of the entries.")
@@ -42,12 +45,18 @@ class Log(
     @override
     async def run(self, ctx: RunContext) -> None:
         for entry in _entries(self.message):
-            ctx.log.write(self.level, entry)
+            ctx.log.write(self.level, _text(ctx.render(entry)))
 
 
-def _entries(message: Any) -> list[str]:
+def _entries(message: Any) -> list[Any]:
     if isinstance(message, str):
         return [message]
     if isinstance(message, list):
-        return [str(entry) for entry in message]
+        return message
     raise TaskError(f"Invalid message type '{type(message).__name__}'")
+
+
+def _text(rendered: Any) -> str:
+    if isinstance(rendered, Mapping | list):
+        return codec.encode_text(rendered)
+    return as_text(rendered) or ""
