@@ -412,3 +412,81 @@ tasks: [{{id: t, type: log.Log, message: x}}]
     assert [each["flowId"] for each in made] == ["up", "b", "c"]
     assert len({each["systemLabels"]["system.correlationId"] for each in made}) == 1
     assert made[2]["trigger"]["variables"]["executionLabels"] == {}
+
+
+SLOW = """
+id: slow
+namespace: company.team
+concurrency: {limit: 1, behavior: CANCEL}
+tasks: [{id: t, type: flow.Sleep, duration: PT10S}]
+"""
+HEARS = """
+id: hears
+namespace: company.other
+triggers: [{id: t, type: trigger.Flow}]
+tasks: [{id: t, type: debug.Return, format: "{{ trigger.state }}"}]
+"""
+
+
+async def test_ends_without_a_result_are_heard_too() -> None:
+    async with System.open(SURROUNDINGS) as system:
+        slow = await system.save_flow(core(SLOW))
+        await system.save_flow(core(HEARS))
+        first = await system.start(slow)
+        await system.until(first, lambda view: view.row.execution.state == "RUNNING")
+        second = await system.start(slow)
+        await system.until(second, is_over)
+        await system.kill(first)
+        await system.until(first, is_over)
+
+        async def all_over() -> bool:
+            return all(map(is_over, await system.executions()))
+
+        await system.quiet(SETTLE_SECONDS, all_over, seconds=20)
+        made = [await record_of(system.services, view) for view in await system.executions()]
+    heard = [each["trigger"]["variables"]["state"] for each in made if each["flowId"] == "hears"]
+    assert heard == ["CANCELLED", "KILLED"]
+
+
+async def test_children_of_a_subflow_are_heard() -> None:
+    parent = """
+id: parent
+namespace: company.team
+tasks: [{id: s, type: flow.Subflow, namespace: company.team, flowId: up}]
+"""
+    listener = f"""
+id: hears
+namespace: company.other
+triggers: [{{id: t, type: trigger.Flow, conditions: [{OF_UP}]}}]
+tasks: [{{id: t, type: log.Log, message: x}}]
+"""
+    async with System.open(SURROUNDINGS) as system:
+        await system.save_flow(core(UP))
+        key = await system.save_flow(core(parent))
+        await system.save_flow(core(listener))
+        await system.start(key)
+
+        async def all_over() -> bool:
+            return all(map(is_over, await system.executions()))
+
+        await system.quiet(SETTLE_SECONDS, all_over, seconds=20)
+        flows = [view.row.execution.flow.id for view in await system.executions()]
+    assert sorted(flows) == ["hears", "parent", "up"]
+
+
+async def test_a_new_revision_of_the_listener_counts_at_once() -> None:
+    async with System.open(SURROUNDINGS) as system:
+        up = await system.save_flow(core(UP))
+        for text in (
+            HEARS,
+            HEARS.replace("id: t, type: trigger", "id: t, disabled: true, type: trigger"),
+        ):
+            await system.save_flow(core(text))
+            await system.until(await system.start(up), is_over)
+
+            async def all_over() -> bool:
+                return all(map(is_over, await system.executions()))
+
+            await system.quiet(SETTLE_SECONDS, all_over, seconds=20)
+        flows = [view.row.execution.flow.id for view in await system.executions()]
+    assert sorted(flows) == ["hears", "up", "up"]
