@@ -142,6 +142,16 @@ def test_a_killed_loop_is_not_restarted_but_replayed(concurrency: int) -> None:
     assert sum(path.startswith("l/") for path in after.runs) == 12
 
 
+def test_a_killed_execution_with_a_failed_task_is_not_restarted_either() -> None:
+    plan = Build().plan(leaf("a"), errors=[slow("e")])
+    drive = Drive(plan, work=lambda r, _n: S.FAILED if r.task_id == "a" else None, reload=True)
+    drive.start().send(e.KillRequested(at=AT)).fire()
+    assert drive.runs["a"].endswith("FAILED")
+    assert drive.history == "CREATED RUNNING KILLING KILLED"
+    with pytest.raises(SurgeryError, match="No task found to restart"):
+        again(drive)
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_results_of_a_limited_loop_in_any_order_keep_the_limit(order: tuple[int, ...]) -> None:
     drive = Drive(loop(3), work=never, reload=True).start()
