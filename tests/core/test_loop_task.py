@@ -562,6 +562,22 @@ async def test_a_restart_runs_the_iterations_that_failed_and_goes_on() -> None:
         assert outputs(view)["terminatedIterations"] == {"SUCCESS": 3}
 
 
+async def test_iterations_do_not_outlive_a_loop_that_is_declared_over() -> None:
+    async with System.open() as system:
+        parent = await started(system, flow(loop("[a, b]", TEXT, tasks=f"{PAUSE}\n{SAY}")))
+        (waiting,) = await children_in(system, parent, S.PAUSED, 1)
+        await system.mark(parent, task_id="loop", state=S.FAILED)
+        view = await system.until(parent, is_over)
+        assert states(view) == {"loop": S.FAILED}
+        inner = await system.until(waiting.execution.id, is_over)
+        assert inner.row.execution.state is S.KILLED
+        await system.restart(parent)
+        await resume_next(system, parent)
+        await resume_next(system, parent)
+        view = await system.until(parent, is_over)
+        assert texts(view) == ["0 a", "1 b"]
+
+
 async def test_a_restart_makes_iterations_anew_that_were_deleted() -> None:
     async with System.open() as system:
         view = await ran(system, flow(loop("[a, b, c]", TEXT, tasks=FAILS_ONCE)))

@@ -123,7 +123,10 @@ class StartIterations(Command, frozen=True, kw_only=True):
 
 
 class RestartIterations(Command, frozen=True, kw_only=True):
-    """Run these iterations of a Loop, which have ended, again; each is answered as by `StartIterations`."""
+    """Run these iterations of a Loop again if they have failed; each is answered as by `StartIterations`.
+
+    One that has ended otherwise is told of at once, one that runs goes on.
+    """
 
     task_run: TaskRun
     attempt: int

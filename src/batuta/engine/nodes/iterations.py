@@ -55,15 +55,20 @@ def enter(turn: Turn, node: Iterations, run: TaskRun) -> None:
 
 
 def _again(turn: Turn, node: Iterations, run: TaskRun) -> None:
-    """After a restart: those that failed are run again, those that were not begun follow."""
+    """After a restart: those that failed are run again, those that were not begun follow.
+
+    Of those that are not known to have ended, because the loop was declared to be over, the executor knows.
+    """
     known = _iterated(turn, run)
     failed = known.failed
+    unknown = (number for number in range(known.ended.below, known.asked))
+    left = (*failed, *(number for number in unknown if number not in known.ended))
     counts = {state: n for state, n in known.counts.items() if not failed or state not in STOPPING}
     ended = known.ended.less(failed)
     _keep(turn, run, ended=ended, counts=counts, failed=(), judging=(), spoiled=False)
-    if failed:
+    if left:
         number = turn.progress(run).attempt
-        turn.emit(RestartIterations(task_run=turn.runs[run.id], attempt=number, indexes=failed))
+        turn.emit(RestartIterations(task_run=turn.runs[run.id], attempt=number, indexes=left))
     if known.paused:
         _follow_pause(turn, run)
     _advance(turn, node, run)

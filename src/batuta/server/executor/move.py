@@ -50,6 +50,7 @@ from batuta.engine.events import (
 )
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Concurrency, Leaf
+from batuta.engine.plan import Iterations as LoopNode
 from batuta.engine.step import step
 from batuta.engine.surgery import SurgeryError
 from batuta.expr import ExpressionError
@@ -239,6 +240,10 @@ class Mover:
             for run in before.runs.values()
             if (attempt := _attempt(run)) and attempt != _attempt(edited.execution.runs.get(run.id))
         ]
+        for run in before.runs.values():  # iterations do not outlive their Loop
+            is_loop = isinstance(live.plan.nodes.get(run.task_id), LoopNode)
+            if is_loop and run.id not in edited.execution.runs:
+                await self._children.kill_all(live, run.id, draft)
         return Restarted(at=event.at)
 
     async def _rows(self, live: Live, draft: Draft) -> Mapping[TaskRunId, TaskRun]:

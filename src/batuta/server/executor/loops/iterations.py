@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from batuta.engine.commands import CountRows, Gather, RestartIterations, StartIterations
-from batuta.engine.events import ChildStarted, Counted, Created, Gathered
+from batuta.engine.events import ChildEnded, ChildStarted, Counted, Created, Gathered
 from batuta.engine.execution import Execution, TaskRun
+from batuta.engine.rollup import STOPPING
 from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.ion import write_row
 from batuta.model.state import History, State
-from batuta.operations.family import LOOP, children_of
+from batuta.operations.family import LOOP, children_of, newest_children_of
 from batuta.operations.repeat import run_again_turn
 from batuta.operations.services import Services
 from batuta.server.context.variables import item_variable
@@ -17,10 +18,8 @@ from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.executor.loops.values import Rows
 from batuta.storage.layout import execution_path, slug, to_uri
-from batuta.store.query import Filter, Op
 from batuta.store.rows import ExecutionRow, LoopItem, ParentLink
 
-_ENDED_BADLY = Filter("state", Op.IN, (State.FAILED.value, State.KILLED.value))
 _AT_ONCE = 500
 """Rows of outputs that are written at once."""
 
@@ -52,24 +51,38 @@ class Iterations:
 
     async def restart(
         self, live: Live, command: RestartIterations, draft: Draft
-    ) -> Sequence[ChildStarted]:
+    ) -> Sequence[ChildStarted | ChildEnded]:
         """Iterations go on where they failed, or begin anew where there is nothing to go on from."""
         loop = IterationsOf(live, command.task_run, command.attempt)
         left = set(command.indexes)
-        async for row in children_of(self._services, live.execution.id, _ENDED_BADLY):
+        told: list[ChildStarted | ChildEnded] = []
+        async for row in newest_children_of(self._services, live.execution.id):
             link = row.link
+            if not left:
+                break
             if link is None or link.task_run_id != loop.run.id or link.index not in left:
                 continue
             left.discard(link.index)
-            draft.take_over(await run_again_turn(self._services, row))
-        problems = []
+            if row.execution.state in STOPPING:
+                draft.take_over(await run_again_turn(self._services, row))
+            elif row.execution.state.is_terminal:
+                told.append(self._ended(row.execution, link))
         for index in sorted(left):  # somebody has deleted them
             made = await self._new(loop, index)
             if isinstance(made, ExecutionRow):
                 draft.create(made, Created(at=self._services.clock.now()))
             else:
-                problems.append(made)
-        return problems
+                told.append(made)
+        return told
+
+    def _ended(self, execution: Execution, link: ParentLink) -> ChildEnded:
+        return ChildEnded(
+            at=self._services.clock.now(),
+            task_run_id=link.task_run_id,
+            execution_id=execution.id,
+            state=execution.state,
+            index=link.index,
+        )
 
     async def count(self, execution: Execution, command: CountRows) -> Counted:
         total, problem = 0, None
