@@ -154,3 +154,28 @@ async def test_no_task_sets_system_labels_of_a_child() -> None:
     assert [log["message"] for log in record["logs"]] == [
         f"{refusal}, offending label: system.correlationId=forged"
     ]
+
+
+async def test_what_is_around_a_task_is_known_after_a_restart() -> None:
+    tasks = """
+- id: each
+  type: ~ForEach
+  values: [a, b]
+  tasks:
+    - id: choice
+      type: ~If
+      condition: "{{ taskrun.value == 'b' }}"
+      then:
+        - {id: once, type: ~Fail, condition: "{{ taskrun.attemptsCount == 0 }}"}
+        - id: told
+          type: ~Return
+          format: "{{ parent.outputs.evaluationResult }} {{ parent.taskrun.value }} {{ outputs.choice | keys }}"
+"""
+    async with System.open() as system:
+        execution_id = await system.start(await system.save_flow(source(tasks)))
+        assert (await system.until(execution_id, is_over)).row.execution.state == "FAILED"
+        await system.restart(execution_id)
+        view = await system.until(execution_id, is_over)
+        record = await record_of(system.services, view)
+    assert record["state"] == "SUCCESS", record["logs"]
+    assert values(record) == {"each/choice[b]/told": 'true b ["a","b"]'}

@@ -32,6 +32,13 @@ class OutputTree:
             tree = tree.children.get(step) if tree is not None else None
         return tree.value if tree is not None else None
 
+    def adopt(self, newer: "OutputTree") -> None:
+        """Take over everything of another tree of the same task, in place of what is here."""
+        if newer.value is not None:
+            self.value = newer.value
+        for step, child in newer.children.items():
+            self.children.setdefault(step, OutputTree()).adopt(child)
+
     def remove(self, path: tuple[str, ...]) -> None:
         """Forget what is at `path` and below."""
         tree = self

@@ -1,6 +1,6 @@
 """Templates evaluated on behalf of the engine, and for inline tasks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from batuta.engine.execution import TaskRun
@@ -9,10 +9,12 @@ from batuta.expr.host import Settings as ExprSettings
 from batuta.model import codec
 from batuta.model.ids import TaskId
 from batuta.operations.services import Services
+from batuta.server.context.outputs import OutputTree
 from batuta.server.context.variables import Surroundings, frame_variables
 from batuta.server.executor.live import Live
 from batuta.server.executor.lookup import GuardedOutputs, ImmediateHost, NeedsOutputsError
 from batuta.server.worker.render import JobRenderer
+from batuta.store.rows import OutputRow
 
 T = TypeVar("T")
 
@@ -100,23 +102,41 @@ class Rendering:
             live.execution.id, ids=[row.task_run_id for row in rows]
         )
         by_id = {row.run.id: row.run for row in runs}
+        found = []
         for row in rows:
             run = by_id.get(row.task_run_id)
-            if run is None or live.is_gone(run) or self._has(live, run):
-                continue
-            data = row.data
-            if data is None and row.uri is not None:
-                data = await self._services.storage.read(live.plan.flow.tenant, row.uri)
-            live.put_outputs(run, codec.decode(data) if data is not None else {})
+            if run is not None and not live.is_gone(run):
+                tenant = live.plan.flow.tenant
+                found.append((run, await stored_outputs(self._services, tenant, row)))
+        self._take_in(live, task_id, found)
         if task_id is None:
             live.loaded = None
         elif live.loaded is not None:
             live.loaded.add(task_id)
 
     @staticmethod
-    def _has(live: Live, run: TaskRun) -> bool:
-        tree = live.trees.get(run.task_id)
-        return tree is not None and tree.at(run.path) is not None
+    def _take_in(
+        live: Live, task_id: TaskId | None, found: Iterable[tuple[TaskRun, Mapping[str, Any]]]
+    ) -> None:
+        """All in the order of creation; what was in memory already is newer than the store."""
+        former = {
+            name: live.trees.pop(name)
+            for name in list(live.trees)
+            if task_id is None or name == task_id
+        }
+        for run, outputs in found:
+            live.put_outputs(run, outputs)
+        for name, tree in former.items():
+            live.trees.setdefault(name, OutputTree()).adopt(tree)
+
+
+async def stored_outputs(services: Services, tenant: str, row: OutputRow) -> Mapping[str, Any]:
+    """What a row of outputs holds, or points to when it is large."""
+    data = row.data
+    if data is None and row.uri is not None:
+        data = await services.storage.read(tenant, row.uri)
+    outputs: Mapping[str, Any] = {} if data is None else codec.decode(data)
+    return outputs
 
 
 def render_all(renderer: JobRenderer, values: Mapping[str, Any], *, typed: bool) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from batuta.engine.events import ChildEnded
-from batuta.engine.plan import Plan
+from batuta.engine.plan import Leaf, Plan
 from batuta.model.ids import ExecutionId, FlowKey, TaskId, TaskRunId
 from batuta.model.state import History, State
 from batuta.operations.services import Services
 from batuta.server.context.secrets import Cipher
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live, names_states
+from batuta.server.executor.rendering import stored_outputs
 from batuta.store.rows import ExecutionRow, LogRow, Mail, ParentLink, SlotRelease, TaskRunRow
 
 MAX_RESIDENTS = 4_000
@@ -161,6 +162,7 @@ class Residents:
         if item is not None and row.link is not None:
             live.outer = await self._around(row.link)
         if not fresh:
+            await self._recall(live)
             live.items_saved.update(
                 run.id
                 for run in execution.runs.values()
@@ -170,6 +172,21 @@ class Residents:
                 for each in await self._services.store.executions.task_runs(execution.id):
                     live.put_state(each.run)
         return live
+
+    async def _recall(self, live: Live) -> None:
+        """The outputs of control tasks under way: `parent` and `parents` of what is inside them (01 §6.0)."""
+        execution = live.execution
+        begun = [
+            run.id
+            for run in execution.runs.values()
+            if not isinstance(live.plan.nodes.get(run.task_id), Leaf)
+        ]
+        if not begun:
+            return
+        store = self._services.store.executions
+        for row in await store.outputs(execution.id, task_run_ids=begun):
+            outputs = await stored_outputs(self._services, execution.flow.tenant, row)
+            live.put_outputs(execution.runs[row.task_run_id], outputs)
 
     async def _around(self, link: ParentLink) -> Live | None:
         """The execution that an iteration is part of, to be read from; one whose owner is another is kept apart."""

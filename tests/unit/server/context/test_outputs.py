@@ -66,3 +66,17 @@ def test_tasks_without_outputs_are_absent() -> None:
     assert len(view) == 1
     with pytest.raises(KeyError):
         view["open"]
+
+
+def test_adopting_keeps_the_order_and_takes_what_is_newer() -> None:
+    stored, newer = OutputTree(), OutputTree()
+    stored.put(("a",), {"value": 1})
+    stored.put(("b", "x"), {"value": 2})
+    newer.put(("c",), {"value": 3})
+    newer.put(("b", "x"), {"value": 4})
+    stored.adopt(newer)
+    assert list(stored.plain().items()) == [
+        ("a", {"value": 1}),
+        ("b", {"x": {"value": 4}}),
+        ("c", {"value": 3}),
+    ]
