@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 RUN := .venv/bin
 
-.PHONY: run test check bench setup format sim docs
+.PHONY: run test cover check bench setup format sim docs
 .DEFAULT_GOAL := test
 
 setup: .venv/.ready
@@ -22,8 +22,13 @@ run: setup
 check: setup
 	@$(RUN)/python tests/architecture/run_checks.py
 
-test: check
-	$(RUN)/python -m pytest -n 2
+test: check cover
+	$(RUN)/python -m pytest -n 2 --ignore=tests/unit/engine
+
+# Every branch of the engine is taken by the tests that need nothing but the engine.
+cover: setup
+	$(RUN)/python -m pytest -q -n 2 -m "not slow" tests/unit/engine tests/core \
+		--cov=batuta.engine --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 bench: setup
 	$(RUN)/python -m bench

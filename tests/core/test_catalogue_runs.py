@@ -28,6 +28,8 @@ from tests.core.living import (
     told,
 )
 
+pytestmark = pytest.mark.slow
+
 S = State
 
 

@@ -145,11 +145,13 @@ def outcomes() -> Mapping[str, Expected | str]:
     return asyncio.run(every())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _variants())
 def test_a_defect_in_other_surroundings(name: str) -> None:
     assert outcomes()[name] == _variants()[name][1]
 
 
+@pytest.mark.slow
 async def test_a_switch_in_nested_concurrent_loops_has_the_value_of_its_item() -> None:
     values = [f"v{number}" for number in range(8)]
     cases = ", ".join(
@@ -190,6 +192,7 @@ REPLAYS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("body", "done"), REPLAYS)
 async def test_a_replay_from_a_failed_task_goes_on_wherever_it_stands(
     body: str, done: list[str]
@@ -206,6 +209,7 @@ async def test_a_replay_from_a_failed_task_goes_on_wherever_it_stands(
     assert set(states(view).values()) == {"SUCCESS"}
 
 
+@pytest.mark.slow
 async def test_an_execution_cancelled_by_the_limit_runs_what_comes_after_it_alone() -> None:
     body = f"""
 concurrency: {{limit: 1, behavior: CANCEL}}
@@ -266,6 +270,7 @@ def test_a_limit_holds_for_flowables_failures_and_retries(limit: int) -> None:
     assert drive.history.endswith("WARNING")
 
 
+@pytest.mark.slow
 async def test_a_limit_of_one_runs_one_after_another() -> None:
     tasks = ", ".join(f"{{id: t{n}, {SLEEP}: PT0.02S}}" for n in range(5))
     body = f"tasks: [{{id: p, type: {CORE}.flow.Parallel, concurrent: 1, tasks: [{tasks}]}}]"

@@ -16,6 +16,8 @@ from batuta.testing.system import SOMEBODY, System
 from tests.core.living import CORE, FAIL, LOG, SLEEP, ended, flow, history
 from tests.unit.server.installation import Installation
 
+pytestmark = pytest.mark.slow
+
 S = State
 EVERY = range(64)
 
