@@ -41,6 +41,7 @@ class ChildRun(msgspec.Struct, frozen=True, kw_only=True):
     """The id under which the worker has logged; the engine makes the task run with it."""
     attempt_state: State | None = None
     """The attempt's own state, before allowFailure and allowWarning; None when there was no attempt (SKIPPED)."""
+    log_file: str | None = None
 
 
 class TaskFinished(Event, frozen=True, kw_only=True):

@@ -118,7 +118,8 @@ def _wait(turn: Turn, run: TaskRun) -> None:
     _show_failure(turn, None if node is None else node.retry, run)
     failed_at = run.attempts[-1].histories[-1].at if run.attempts else turn.at
     failed = (*run.histories, History(State.FAILED, failed_at))
-    turn.put(msgspec.structs.replace(run, histories=(*failed, History(State.RETRYING, turn.at))))
+    waits = History(State.RETRYING, max(turn.at, failed_at))
+    turn.put(msgspec.structs.replace(run, histories=(*failed, waits)))
     if turn.course.phase is Phase.RUNNING and turn.state in {State.RUNNING, State.FAILED}:
         turn.become(State.RETRYING)
     turn.remember(retrying=run.id)

@@ -57,7 +57,8 @@ from batuta.model.state import State
 
 def step(plan: Plan, execution: Execution, event: AnyEvent) -> Step:
     """What an event makes of an execution. Answers to `Render` and `RequestSlot` arrive as further events."""
-    turn = Turn(plan, execution, event.at)
+    # Clocks of several machines differ, and results wait their turn: what is told never goes back in time.
+    turn = Turn(plan, execution, max(event.at, execution.histories[-1].at))
     _take_in(turn, event)
     _work(turn)
     return turn.result(execution)

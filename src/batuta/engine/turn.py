@@ -131,7 +131,8 @@ class Turn:
 
     def mark(self, run: TaskRun, /, *states: State, **fields: Any) -> TaskRun:
         """Append states to the histories of a task run, and set fields."""
-        added = tuple(History(state, self.at) for state in states)
+        at = max(self.at, run.histories[-1].at)
+        added = tuple(History(state, at) for state in states)
         return self.put(_replace(run, histories=run.histories + added, **fields))
 
     def spawn(
@@ -255,5 +256,6 @@ def closed(run: TaskRun, state: State, at: Instant) -> tuple[Attempt, ...] | Non
     if not run.attempts or run.attempts[-1].state is state:
         return run.attempts
     last = run.attempts[-1]
-    ended = _replace(last, histories=(*last.histories, History(state, at)))
+    moment = max(at, last.histories[-1].at)
+    ended = _replace(last, histories=(*last.histories, History(state, moment)))
     return (*run.attempts[:-1], ended)

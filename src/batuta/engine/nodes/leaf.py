@@ -114,7 +114,7 @@ def is_begun(run: TaskRun) -> bool:
 def started(turn: Turn, _node: Leaf, run: TaskRun, *, event: TaskStarted) -> None:
     if not is_out(turn, run, event.attempt) or is_begun(run):
         return
-    run = turn.put(_replace(run, attempts=_begun_attempts(run, event.at, event.worker_id)))
+    run = turn.put(_replace(run, attempts=begun_attempts(run, event.at, event.worker_id)))
     if run.state is not State.RUNNING:
         turn.mark(run, State.RUNNING)
 
@@ -125,7 +125,7 @@ def finished(turn: Turn, node: Leaf, run: TaskRun, *, event: TaskFinished) -> No
     shown = event.state is not State.FAILED or event.exit_state is not None
     if run.state is not State.RUNNING and (shown or not node.updates_execution):
         # A start that was not reported apart comes with the end.
-        began = History(State.RUNNING, event.started or turn.at)
+        began = History(State.RUNNING, max(event.started or turn.at, run.histories[-1].at))
         run = _replace(run, histories=(*run.histories, began))
     state = State.SUCCESS if event.state is State.SKIPPED else event.state
     attempts = _ended_attempts(turn, run, state=event.exit_state or state, event=event)
@@ -149,17 +149,20 @@ def take_effects(turn: Turn, run: TaskRun, event: TaskFinished) -> None:
         turn.change(variables=event.variables)
     for child in event.children:
         if child.dynamic:
-            add_run(turn, child, parent=turn.runs.get(run.parent_id) if run.parent_id else None)
+            parent = turn.runs.get(run.parent_id) if run.parent_id else None
+            add_run(turn, child, parent=parent, worker_id=event.worker_id)
 
 
-def add_run(turn: Turn, child: ChildRun, *, parent: TaskRun | None) -> TaskRun:
+def add_run(
+    turn: Turn, child: ChildRun, *, parent: TaskRun | None, worker_id: str | None
+) -> TaskRun:
     """The row of a task run that a worker made, as ended as it reports it."""
     created: Histories = (History(State.CREATED, child.started),)
     histories, attempts = created, None
     if child.state is not State.SKIPPED:
         histories = (*created, History(State.RUNNING, child.started))
         result = History(child.attempt_state or child.state, child.ended)
-        attempts = (Attempt((*histories, result)),)
+        attempts = (Attempt((*histories, result), log_file=child.log_file, worker_id=worker_id),)
     if child.dynamic:
         histories = (*histories, History(child.state, child.ended))
     run = turn.create(
@@ -264,7 +267,7 @@ def settle(turn: Turn, node: Leaf | WorkDir, run: TaskRun, *, state: State) -> N
     turn.end(run, state, progress=kept(turn, run))
 
 
-def _begun_attempts(run: TaskRun, at: Instant, worker_id: str | None) -> tuple[Attempt, ...]:
+def begun_attempts(run: TaskRun, at: Instant, worker_id: str | None) -> tuple[Attempt, ...]:
     began = (History(State.CREATED, at), History(State.RUNNING, at))
     return (*(run.attempts or ()), Attempt(began, worker_id=worker_id))
 
@@ -276,12 +279,12 @@ def _ended_attempts(
     made = run.attempts or ()
     if not made or made[-1].state.is_terminal:
         began = (event.started if event is not None else None) or turn.at
-        made = _begun_attempts(run, began, event.worker_id if event is not None else None)
+        made = begun_attempts(run, began, event.worker_id if event is not None else None)
     last = made[-1]
     return (
         *made[:-1],
         Attempt(
-            (*last.histories, History(state, turn.at)),
+            (*last.histories, History(state, max(turn.at, last.histories[-1].at))),
             log_file=event.log_file if event is not None else last.log_file,
             worker_id=last.worker_id,
         ),

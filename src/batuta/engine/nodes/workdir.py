@@ -22,12 +22,14 @@ def finished(turn: Turn, node: WorkDir, run: TaskRun, *, event: TaskFinished) ->
     if not leaf.is_out(turn, run, event.attempt):
         return
     if not leaf.is_begun(run):
-        run = turn.put(msgspec.structs.replace(run, attempts=begun(run, turn.at)))
+        attempts = leaf.begun_attempts(run, event.started or turn.at, event.worker_id)
+        run = turn.put(msgspec.structs.replace(run, attempts=attempts))
     leaf.take_effects(turn, run, event)
     reported = [child for child in event.children if not child.dynamic]
     turn.note(run, attempt=0, cursor=len(reported))
     for child in reported:
-        _add_child(turn, node, leaf.add_run(turn, child, parent=run), state=child.state)
+        made = leaf.add_run(turn, child, parent=run, worker_id=event.worker_id)
+        _add_child(turn, node, made, state=child.state)
     run = turn.runs[run.id]
     if event.state is State.KILLED:
         turn.note(run, worst=State.KILLED)

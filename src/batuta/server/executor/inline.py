@@ -32,6 +32,8 @@ TASK_ERRORS = (
     LookupError,
 )
 """What a task, its properties or its templates can do wrong."""
+SERVER_WORKER = "server"
+"""Worker id of tasks that the server runs itself."""
 
 
 class InlineResult(msgspec.Struct, frozen=True):
@@ -129,6 +131,8 @@ class InlineRunner:
             log.write("ERROR", str(error) or type(error).__name__)
             outcome = Outcome(state=State.FAILED, outputs=getattr(error, "outputs", None))
         event = _finished(run, outcome, attempt=attempt, at=self._now(), started=started)
+        if not getattr(node, "updates_execution", False):
+            event = msgspec.structs.replace(event, worker_id=SERVER_WORKER)
         return InlineResult(info, event, tuple(log.lines), tuple(context.metrics.lines()))
 
     def _outcome(

@@ -10,6 +10,7 @@ from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import Instant
 from batuta.model.label import Label
 from batuta.server.answers import Answers
+from batuta.server.executor.inline import SERVER_WORKER
 from batuta.server.executor.journal import log_rows, metric_rows
 from batuta.server.executor.local import Local
 from batuta.server.executor.residents import Residents
@@ -18,8 +19,6 @@ from batuta.server.protocol import Job, JobFinished, JobStarted, LogLine, Metric
 
 LOOK_UP_SECONDS = 60.0
 """A look-up of a template that takes longer is given up."""
-SERVER_WORKER = "server"
-"""Worker id of tasks that the server runs itself."""
 
 
 class Reports:

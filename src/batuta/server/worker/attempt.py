@@ -7,6 +7,8 @@ or, to be able to kill it, `attempt = Attempt(job, place)` with `await attempt.r
 
 import asyncio
 
+import msgspec
+
 from batuta.model.instant import Instant
 from batuta.model.state import State
 from batuta.server.protocol import Job, JobFinished
@@ -101,7 +103,7 @@ class Attempt:
             return None
 
     async def _finish(self, ctx: JobContext, result: Result, *, started: Instant) -> JobFinished:
-        log_file = await self._stored_log(ctx)
+        log_files = {each.info.task_run_id: await self._stored_log(each) for each in self._contexts}
         metrics = []
         for each in self._contexts:
             each.log.flush()
@@ -118,7 +120,10 @@ class Attempt:
             labels=result.labels,
             variables=result.variables,
             exit_state=result.exit_state,
-            children=() if self._directory is None else tuple(self._directory.runs),
-            log_file=log_file,
+            children=tuple(
+                msgspec.structs.replace(child, log_file=log_files.get(child.task_run_id or ""))
+                for child in (self._directory.runs if self._directory is not None else ())
+            ),
+            log_file=log_files[self._job.info.task_run_id],
             error=None if result.error is None else ctx.masked(result.error),
         )

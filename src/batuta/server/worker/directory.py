@@ -29,6 +29,7 @@ from batuta.sdk.types import read_duration
 from batuta.server.protocol import ChildSpec, Job
 from batuta.server.worker.context import Frame, JobContext
 from batuta.server.worker.gateway import text_of
+from batuta.server.worker.log import LogFile
 from batuta.server.worker.task import Result, failed, run_task
 from batuta.server.worker.workplace import Workplace
 from batuta.storage.layout import cache_path, to_uri
@@ -122,6 +123,8 @@ class Directory:
         run_id = derived_id(f"{self._job.info.task_run_id}/{self._job.info.attempt}", index)
         frame = self._frame(child, run_id, started)
         ctx = self._open_child(frame)
+        if child.spec.get("logToFile") is True:
+            ctx.log_file = LogFile()
 
         def ended(state: State, **rest: Any) -> ChildRun:
             return ChildRun(

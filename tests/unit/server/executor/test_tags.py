@@ -34,7 +34,7 @@ async def test_each_group_runs_its_own_tasks(tmp_path: Path) -> None:
         taken = {name: crew.taken for name, crew in one.crews.items()}
         assert taken == {"gpu": ["a", "d"], "anybody": ["b"], "cpu": ["c"]}
         workers = {row.run.task_id: (row.run.attempts or ())[0].worker_id for row in view.runs}
-        assert workers == {"a": "gpu", "b": "anybody", "c": "cpu", "d": "gpu", "e": None}
+        assert workers == {"a": "gpu", "b": "anybody", "c": "cpu", "d": "gpu", "e": "server"}
 
 
 async def test_a_task_without_group_has_that_of_its_flow(tmp_path: Path) -> None:

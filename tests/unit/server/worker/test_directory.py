@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from batuta.model.state import State
@@ -176,3 +177,14 @@ def test_a_job_keeps_its_children_over_the_wire() -> None:
     job = make_job({"id": "wd", "type": DIRECTORY}, children=(shell("a", "echo"),))
     (body,) = FrameReader().feed(frame(job))
     assert read_by_worker(body) == job
+
+
+async def test_a_child_may_log_to_a_file_of_its_own(bench: Bench) -> None:
+    quiet, loud = shell("quiet", "echo into the file"), shell("loud", "echo into the log")
+    quiet = msgspec.structs.replace(quiet, spec={**quiet.spec, "logToFile": True})
+    finished = await run(bench, quiet, loud)
+    assert bench.gateway.messages("INFO") == ["into the log"]
+    one, two = finished.children
+    assert one.log_file is not None
+    assert " INFO into the file\n" in await bench.read(one.log_file)
+    assert (two.log_file, finished.log_file) == (None, None)
