@@ -68,6 +68,13 @@ STORAGE: dict[str, Case] = {
             "r": {"value": '{id:1,k:"a",q:3}\n{id:3,k:"a",q:null}\n{id:2,k:"b",q:0}\n'},
         },
     ),
+    "filter_fails_with_the_error_of_the_condition": Case(
+        f"""
+{ROWS}
+  - {{id: i, type: storage.FilterItems, from: "{{{{ outputs.w.uri }}}}", filterCondition: "{{{{ nothing }}}}"}}""",
+        says=["Unable to find `nothing` used in the expression `{{ nothing }}` at line 1"],
+        state="FAILED",
+    ),
     "filter_may_keep_or_drop_rows_that_cannot_be_judged": Case(
         f"""
 {ROWS}
@@ -212,7 +219,7 @@ NAMESPACE_FILES: dict[str, Case] = {
             },
             "r": {"value": "new old new"},
         },
-        ["File old.txt already exists in namespace company.team and conflict is set to ERROR"],
+        ["File 'old.txt' already exists in namespace 'company.team' and conflict is set to ERROR"],
         "FAILED",
         files={"old.txt": "old", "old2.txt": "old"},
     ),
@@ -225,6 +232,14 @@ NAMESPACE_FILES: dict[str, Case] = {
       - {id: u, type: namespace.UploadFiles, namespace: company.team, files: ["**.csv"], destination: out}
   - {id: all, type: namespace.DownloadFiles, namespace: company.team, files: "**"}""",
         {"all": {"files": {"/out/a.csv": "<uri>", "/out/sub/b.csv": "<uri>"}}},
+    ),
+    "upload_of_stored_files": Case(
+        """
+  - {id: w, type: storage.Write, content: x, extension: csv}
+  - {id: u, type: namespace.UploadFiles, namespace: company.team, files: ["{{ outputs.w.uri }}", "*.none"], destination: out}
+  - {id: all, type: namespace.DownloadFiles, namespace: company.team, files: "out/*.csv"}
+  - {id: r, type: debug.Return, format: "{{ outputs.all.files | length }}"}""",
+        {"r": {"value": "1"}},
     ),
     "upload_needs_files": Case(
         "  - {id: u, type: namespace.UploadFiles, namespace: company.team}",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from batuta.expr.errors import ExpressionError
 from batuta.plugins.core.storage.cut import parse_size
 from batuta.sdk import PluginError, PropertyError, Registry, TaskError
 from batuta.testing.context import FakeRunContext, fake_context, run_task
@@ -178,8 +179,9 @@ async def test_filter_decides_about_rows_that_fail(
     spec = {"from": uri, "filterCondition": "{{ nothing }}"}
     output = await run(ctx, "storage.FilterItems", **spec, errorOrNullBehavior=behavior)
     assert output.processed_items_total - output.dropped_items_total == kept
-    with pytest.raises(TaskError, match="line 1"):
+    with pytest.raises(ExpressionError, match="nothing"):
         await run(ctx, "storage.FilterItems", **spec)
+    assert ctx.log.messages("DEBUG") == ["The condition fails in line 1"]
 
 
 async def test_deduplicate_keeps_the_last_row_of_each_key(ctx: FakeRunContext) -> None:
@@ -234,7 +236,7 @@ class TestNamespaceFiles:
             ctx, "namespace.UploadFiles", namespace="ns", filesMap={"a": uri}, conflict=conflict
         )
         assert ctx.namespace_files.contents["ns", "a"] == content
-        with pytest.raises(TaskError, match="a already exists in namespace ns"):
+        with pytest.raises(TaskError, match="'a' already exists in namespace 'ns'"):
             await run(
                 ctx, "namespace.UploadFiles", namespace="ns", filesMap={"a": uri}, conflict="ERROR"
             )

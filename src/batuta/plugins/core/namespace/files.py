@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from batuta.model import codec
 from batuta.plugins.core.level import Level
-from batuta.plugins.core.storage.source import check_internal
+from batuta.plugins.core.storage.source import check_internal, is_internal
 from batuta.sdk import Output, Placement, Property, PropertyError, RunContext, Task, TaskError
 from batuta.sdk.glob import matches, selected
 
@@ -53,7 +53,8 @@ class UploadFiles(Task, type="io.kestra.plugin.core.namespace.UploadFiles"):
 
     namespace: Property[str] = Field(description="The namespace.")
     files: Property[list[str]] = Field(
-        default=[], description="Patterns for files of the working directory."
+        default=[],
+        description="Patterns for files of the working directory, or URIs of internal storage.",
     )
     files_map: Property[Any] = Field(
         default=None,
@@ -69,8 +70,13 @@ class UploadFiles(Task, type="io.kestra.plugin.core.namespace.UploadFiles"):
         if not self.files and self.files_map is None:
             raise TaskError("files or filesMap is required")
         existing = set(await ctx.namespace_files.list(self.namespace))
-        if self.files:
-            for path in await asyncio.to_thread(_matching, ctx.workdir, self.files):
+        for uri in self.files:
+            if is_internal(uri):
+                name = str(PurePosixPath(self.destination, PurePosixPath(uri).name))
+                await self._copy(uri, name, existing=existing, ctx=ctx)
+        patterns = [pattern for pattern in self.files if not is_internal(pattern)]
+        if patterns:
+            for path in await asyncio.to_thread(_matching, ctx.workdir, patterns):
                 name = str(
                     PurePosixPath(self.destination, path.relative_to(ctx.workdir).as_posix())
                 )
@@ -78,9 +84,12 @@ class UploadFiles(Task, type="io.kestra.plugin.core.namespace.UploadFiles"):
                 await self._store(name, content, existing=existing, ctx=ctx)
         for name, uri in _files_map(self.files_map).items():
             check_internal(uri)
-            if await ctx.files.exists(uri):
-                content = await ctx.files.read(uri)
-                await self._store(self.destination + name, content, existing=existing, ctx=ctx)
+            await self._copy(uri, self.destination + name, existing=existing, ctx=ctx)
+
+    async def _copy(self, uri: str, name: str, *, existing: set[str], ctx: RunContext) -> None:
+        """05 §12.1: a URI without file is passed over."""
+        if await ctx.files.exists(uri):
+            await self._store(name, await ctx.files.read(uri), existing=existing, ctx=ctx)
 
     async def _store(
         self, name: str, content: bytes, *, existing: set[str], ctx: RunContext
@@ -90,7 +99,7 @@ class UploadFiles(Task, type="io.kestra.plugin.core.namespace.UploadFiles"):
             match self.conflict:
                 case Conflict.ERROR:
                     raise TaskError(
-                        f"File {path} already exists in namespace {self.namespace} and conflict is set to ERROR"
+                        f"File '{path}' already exists in namespace '{self.namespace}' and conflict is set to ERROR"
                     )
                 case Conflict.SKIP:
                     ctx.log.write(Level.DEBUG, f"File {path} exists and is skipped")

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from batuta.expr.errors import ExpressionError
 from batuta.model.ion import IonError, read_one
+from batuta.plugins.core.level import Level
 from batuta.plugins.core.storage.source import lines_of, local_copy
 from batuta.plugins.core.truth import as_text, is_truthy
 from batuta.sdk import Output, Property, RunContext, Task, TaskError
@@ -91,15 +92,16 @@ class FilterItems(
         row = _row(line, number)
         try:
             rendered = ctx.render(self.filter_condition, row)
-        except ExpressionError as error:
-            return self._keeps_failed(f"line {number}: {error}", error)
-        if rendered is None:
-            return self._keeps_failed(f"line {number}: the condition is null", None)
-        return is_truthy(rendered) == (self.filter_type is FilterType.INCLUDE)
-
-    def _keeps_failed(self, reason: str, cause: Exception | None) -> bool:
+        except ExpressionError:
+            if self.error_or_null_behavior is ErrorOrNullBehavior.FAIL:
+                ctx.log.write(Level.DEBUG, f"The condition fails in line {number}")
+                raise
+            return self.error_or_null_behavior is ErrorOrNullBehavior.INCLUDE
+        if rendered is not None:
+            return is_truthy(rendered) == (self.filter_type is FilterType.INCLUDE)
         if self.error_or_null_behavior is ErrorOrNullBehavior.FAIL:
-            raise TaskError(f"Unable to evaluate `{self.filter_condition}`: {reason}") from cause
+            item = line.decode("utf-8", "replace")
+            raise TaskError(f"Expression `{self.filter_condition}` return `null` on item `{item}`")
         return self.error_or_null_behavior is ErrorOrNullBehavior.INCLUDE
 
 

@@ -9,9 +9,13 @@ _BLOCK = 1 << 16
 _SCHEME = "kestra://"
 
 
+def is_internal(uri: str) -> bool:
+    return uri.startswith(_SCHEME)
+
+
 def check_internal(uri: str) -> None:
     """05 §3.4: these tasks read internal storage only."""
-    if not uri.startswith(_SCHEME):
+    if not is_internal(uri):
         raise TaskError(f"Invalid internal storage URI `{uri}`: it must start with `kestra://`")
 
 
