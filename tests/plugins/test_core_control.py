@@ -107,7 +107,7 @@ TASKS: dict[str, Case] = {
             "Assertion `false` failed!",
             "Assertion `{{ '' }}` failed!",
             "Assertion ` ` failed!",
-            "Assertion `{{ nothing }}` failed: Unable to find `nothing` used in the expression `{{ nothing }}` at line 1",
+            "Assertion `{{ nothing }}` failed, failed to render `Unable to find `nothing` used in the expression `{{ nothing }}` at line 1`",
             "5 assertions failed!\nin f",
         ],
         state="FAILED",

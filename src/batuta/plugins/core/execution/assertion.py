@@ -69,7 +69,7 @@ def _holds(condition: Any, ctx: RunContext) -> bool:
         if is_truthy(ctx.render(condition)):
             return True
     except ExpressionError as error:
-        ctx.log.write(Level.ERROR, f"Assertion `{written}` failed: {error}")
+        ctx.log.write(Level.ERROR, f"Assertion `{written}` failed, failed to render `{error}`")
     else:
         ctx.log.write(Level.ERROR, f"Assertion `{written}` failed!")
     return False
