@@ -9,7 +9,7 @@ from batuta.engine import commands as c
 from batuta.engine import events as e
 from batuta.engine.iteration import iteration_plans
 from batuta.engine.plan import FlowOutput, Iterations, Parallel, Sequence
-from batuta.engine.surgery import replay, restart
+from batuta.engine.surgery import afresh, replay, restart
 from batuta.engine.turn import WINDOW
 from batuta.model.ids import ExecutionId, TaskId, TaskRunId
 from batuta.model.instant import Instant
@@ -529,6 +529,23 @@ def test_a_replay_begins_anew() -> None:
     after.send(e.Restarted(at=AT))
     assert begun(after) == [(0, 1)]
     assert counters(after) == (2, 1, {})
+
+
+def test_an_execution_begins_again_from_the_start() -> None:
+    """One that failed without a task that failed, or was killed."""
+    build = Build()
+    plan = build.plan(build.control(Sequence, "s", tasks=[leaf("a", inline=False)]))
+    drive = Drive(plan, work=lambda _run, _attempt: None, reload=True).start()
+    drive.send(e.KillRequested(at=drive.now)).finish("s/a", S.KILLED)
+    assert drive.history.endswith("KILLED")
+    edited = afresh(drive.execution, tuple(drive.rows.values()), at=AT)
+    gone = set(edited.removed)
+    assert gone == {drive.run("s").id}
+    drive.rows.clear()
+    drive.execution = edited.execution
+    drive.send(e.Restarted(at=AT)).finish("s/a")
+    assert drive.history.endswith("KILLED RESTARTED RUNNING SUCCESS")
+    assert {run.id for run in drive.rows.values()}.isdisjoint(gone)
 
 
 # -- the plan of an iteration -----------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""Executions that belong to others: the iterations of Loops, and what task runs have started otherwise."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from batuta.engine.plan import Iterations
+from batuta.model.ids import ExecutionId
+from batuta.model.state import TERMINAL
+from batuta.operations.errors import NotFoundError
+from batuta.operations.plans import InvalidFlowError
+from batuta.operations.services import Services
+from batuta.store.query import Filter, Op, Query, Sort
+from batuta.store.rows import ExecutionRow
+
+LOOP = "LOOP"
+"""The kind of an iteration: part of another execution, and never met without it."""
+HIDDEN_KINDS = ("TEST", "PLAYGROUND", LOOP)
+"""Left out of searches and figures unless asked for (03 §4.7)."""
+NOT_ENDED = Filter("state", Op.NOT_IN, tuple(sorted(str(state) for state in TERMINAL)))
+_BATCH = 1_000
+
+
+async def children_of(
+    services: Services, execution_id: ExecutionId, *filters: Filter
+) -> AsyncIterator[ExecutionRow]:
+    """Executions that task runs of this one have started, in the order of their ids."""
+    after = ""
+    while True:
+        query = Query(
+            filters=[
+                Filter("link_execution_id", Op.EQUALS, execution_id),
+                *filters,
+                Filter("id", Op.GREATER_THAN, after),
+            ],
+            sort=[Sort("id")],
+            size=_BATCH,
+            total=False,
+        )
+        rows = (await services.store.executions.search(query)).rows
+        for row in rows:
+            yield row
+        if len(rows) < _BATCH:
+            return
+        after = rows[-1].execution.id
+
+
+async def newest_children_of(
+    services: Services, execution_id: ExecutionId
+) -> AsyncIterator[ExecutionRow]:
+    """The same, the newest first, for somebody who looks for a few of the last ones."""
+    page = 1
+    while True:
+        query = Query(
+            filters=[Filter("link_execution_id", Op.EQUALS, execution_id)],
+            sort=[Sort("start", descending=True)],
+            page=page,
+            size=_BATCH,
+            total=False,
+        )
+        rows = (await services.store.executions.search(query)).rows
+        for row in rows:
+            yield row
+        if len(rows) < _BATCH:
+            return
+        page += 1
+
+
+async def iterations_of(
+    services: Services, ids: Sequence[ExecutionId]
+) -> AsyncIterator[Sequence[ExecutionRow]]:
+    """Those of the executions' Loops, some at a time, the innermost first; each group may be deleted at once."""
+    for execution_id in ids:
+        some: list[ExecutionRow] = []
+        async for row in children_of(services, execution_id, Filter("kind", Op.EQUALS, LOOP)):
+            some.append(row)
+            if len(some) == _BATCH:
+                async for group in _with_inner(services, some):
+                    yield group
+                some = []
+        if some:
+            async for group in _with_inner(services, some):
+                yield group
+
+
+async def _with_inner(
+    services: Services, rows: Sequence[ExecutionRow]
+) -> AsyncIterator[Sequence[ExecutionRow]]:
+    nested = [row.execution.id for row in rows if await _may_have_inner(services, row)]
+    async for group in iterations_of(services, nested):
+        yield group
+    yield rows
+
+
+async def _may_have_inner(services: Services, row: ExecutionRow) -> bool:
+    try:
+        compiled = await services.plans.get(row.execution.flow, row.execution.revision)
+        plan = compiled.plan_of(row.link)
+    except (NotFoundError, InvalidFlowError):
+        return True
+    return any(isinstance(node, Iterations) for node in plan.nodes.values())
