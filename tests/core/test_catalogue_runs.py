@@ -379,3 +379,23 @@ async def test_133_inputs_out_of_bounds_are_named(declared: str, value: str, mes
         assert await system.executions() == []
     expected = f"Invalid input for `enum`, {message}, but received `{value}`"
     assert expected in str(raised.value)
+
+
+LIMIT = "concurrency: {limit: 1}\n"
+
+
+@pytest.mark.parametrize("limited", [True, False])
+async def test_120_the_limit_is_that_of_the_latest_revision(*, limited: bool) -> None:
+    """An execution of an older revision waits, or does not wait, as the latest one says (01 §7.1)."""
+    body = f"tasks: [{{id: s, {SLEEP}: PT0.4S}}]"
+    async with System.open() as system:
+        key = await system.save_flow(flow(body if limited else LIMIT + body))
+        await system.save_flow(flow(LIMIT + body if limited else body))
+        first = await system.start(key)
+        await system.until(first, lambda v: v.row.execution.state is S.RUNNING)
+        second = await ended(system, await system.start(key, revision=1))
+        await ended(system, first)
+        assert await system.services.store.queues.slots(key) == 0
+    waited = "CREATED QUEUED RUNNING SUCCESS" if limited else "CREATED RUNNING SUCCESS"
+    assert history(second) == waited
+    assert second.row.execution.revision == 1

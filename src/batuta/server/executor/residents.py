@@ -20,6 +20,7 @@ MAX_RESIDENTS = 4_000
 """Beyond it the one untouched longest is forgotten; it comes back from its rows."""
 MAX_FACTS = 1_000
 MAX_OUTER = 64
+_TO_BE_ADMITTED = frozenset({State.CREATED, State.RESTARTED})
 
 
 class Residents:
@@ -149,6 +150,8 @@ class Residents:
         compiled = await self._services.plans.get(execution.flow, execution.revision)
         plan = compiled.plan_of(row.link)
         item = row.link.item if row.link is not None else None
+        if item is None and execution.state in _TO_BE_ADMITTED:
+            plan = await self._limited(plan)
         keeps_states = self._keeps_states(plan, None if item is None else item.loop)
         live = Live(
             execution,
@@ -172,6 +175,13 @@ class Residents:
                 for each in await self._services.store.executions.task_runs(execution.id):
                     live.put_state(each.run)
         return live
+
+    async def _limited(self, plan: Plan) -> Plan:
+        """The limit of concurrent executions is that of the latest revision (01 §7.1)."""
+        latest = await self._services.plans.latest(plan.flow)
+        if latest is None or latest.plan.concurrency == plan.concurrency:
+            return plan
+        return replace(plan, concurrency=latest.plan.concurrency)
 
     async def _recall(self, live: Live) -> None:
         """The outputs of control tasks under way: `parent` and `parents` of what is inside them (01 §6.0)."""
