@@ -29,19 +29,19 @@ class AttemptThreads:
 
 class ThreadAttempt:
     def __init__(self, attempt: Attempt) -> None:
-        self._attempt = attempt
+        self.attempt = attempt
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self) -> JobFinished:
         """On the calling thread, which must have no event loop."""
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
-            return runner.run(self._attempt.run())
+            return runner.run(self.attempt.run())
 
     def kill(self) -> None:
         """From any thread; an attempt that has not begun ends KILLED as soon as it does."""
         if self._loop is None:
-            self._attempt.kill()
+            self.attempt.kill()
             return
         with suppress(RuntimeError):  # the loop is closed: the attempt has ended
-            self._loop.call_soon_threadsafe(self._attempt.kill)
+            self._loop.call_soon_threadsafe(self.attempt.kill)

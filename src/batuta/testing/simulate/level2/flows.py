@@ -1,12 +1,32 @@
 """Random flows as YAML, small enough to be read: a child that others start, and one or two more."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from batuta.flow.yaml.emit import block
 from batuta.testing.simulate.dice import Dice
+from batuta.testing.simulate.level2.edges import ADDRESS
 
 NAMESPACE = "sim"
+TEXTS = (
+    "{{ execution.id }}",
+    "{{ kv('k') }}",
+    "{{ kv('none', errorOnMissing=false) ?? 'true' }}",
+    "{{ secret('KNOWN') }}",
+    "{{ secret('UNKNOWN') }}",
+    "{{ read('items.txt') }}",
+    f"{{{{ http('{ADDRESS}') }}}}",
+    "{{ nothing }}",
+)
+"""Some look something up, which takes a while or fails."""
+CONDITIONS = (
+    "{{ true }}",
+    "{{ false }}",
+    "{{ kv('k') == 'v' }}",
+    "{{ nothing }}",
+    "{{ http('x') }}",
+)
+EXITS = ("SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED")
 _CORE = "io.kestra.plugin.core"
 _DEEPEST = 2
 _MOST_TASKS = 9
@@ -53,6 +73,28 @@ class _Maker:
                     "behavior": dice.pick(("FAIL", "CANCEL", "NONE")),
                 }
             ]
+        elif dice.chance(8):
+            flow["sla"] = [
+                {
+                    "id": "sure",
+                    "type": "EXECUTION_ASSERTION",
+                    "assert": dice.pick(
+                        ("{{ true }}", "{{ kv('k') == 'v' }}", "{{ vars.v != 1 }}")
+                    ),
+                    "behavior": dice.pick(("FAIL", "CANCEL", "NONE")),
+                    "labels": {"sure": "no"},
+                }
+            ]
+        if dice.chance(25):
+            flow["outputs"] = [
+                {
+                    "id": "o",
+                    "type": "STRING",
+                    "value": dice.pick(TEXTS),
+                    "required": dice.chance(50),
+                }
+            ]
+        flow["variables"] = {"v": 1}
         flow["tasks"] = self._tasks(0, 4)
         for name, percent in (("errors", 25), ("finally", 20), ("afterExecution", 15)):
             if dice.chance(percent):
@@ -60,7 +102,7 @@ class _Maker:
         triggers = list(self._triggers())
         if triggers:
             flow["triggers"] = triggers
-        return "\n".join(_lines(flow, "")) + "\n"
+        return block(flow, 0) + "\n"
 
     def _triggers(self) -> Iterator[Task]:
         dice = self._dice
@@ -98,11 +140,12 @@ class _Maker:
         if dice.chance(8):
             task["allowFailure"] = True
         if dice.chance(5):
-            task["runIf"] = dice.pick(("{{ false }}", "{{ randomPort() > 0 }}", "{{ nothing }}"))
+            task["runIf"] = dice.pick(("{{ false }}", *CONDITIONS))
         return task
 
     def _leaves(self) -> tuple[Any, ...]:
         leaves = (self._work,) * 5 + (self._log, self._log, self._fail, self._pause, self._pause)
+        leaves = (*leaves, self._small, self._small)
         return leaves if self._name == "child" else (*leaves, self._subflow, self._subflow)
 
     def _groups(self) -> tuple[Any, ...]:
@@ -114,6 +157,9 @@ class _Maker:
             self._if,
             self._directory,
             self._until,
+            self._dag,
+            self._switch,
+            self._items if self._name != "child" else self._sequential,
         )
 
     def _work(self, _: int) -> Task:
@@ -127,11 +173,37 @@ class _Maker:
             }
         if dice.chance(20):
             task["timeout"] = "PT30S"
+        if dice.chance(10):
+            task["taskCache"] = {"enabled": True, "ttl": "PT1H"}
+        if dice.chance(10):
+            task["logToFile"] = True
         return task
 
     def _log(self, _: int) -> Task:
-        message = self._dice.pick(("here", "{{ execution.id }}", "{{ randomPort() > 0 }}"))
-        return {"type": f"{_CORE}.log.Log", "message": message}
+        dice = self._dice
+        task: Task = {"type": f"{_CORE}.log.Log", "message": dice.pick(("here", *TEXTS))}
+        if dice.chance(10):  # then it does not run inline
+            task["logToFile"] = True
+        if dice.chance(10):
+            task["taskCache"] = {"enabled": True, "ttl": "PT1M"}
+        return task
+
+    def _small(self, _: int) -> Task:
+        """Tasks of the server itself, and tasks that change the execution."""
+        dice = self._dice
+        name, properties = dice.pick(
+            (
+                ("flow.Sleep", {"duration": dice.pick(("PT0.1S", "PT3S", "PT20S"))}),
+                ("kv.Set", {"key": "k", "value": "{{ execution.id }}"}),
+                ("kv.Get", {"key": dice.pick(("k", "none")), "errorOnMissing": True}),
+                ("execution.Labels", {"labels": {"k": dice.pick(TEXTS)}}),
+                ("execution.SetVariables", {"variables": {"v": 2}, "overwrite": dice.chance(80)}),
+                ("execution.UnsetVariables", {"variables": ["v"], "ignoreMissing": True}),
+                ("execution.Exit", {"state": dice.pick(EXITS)}),
+                ("log.Fetch", {}),
+            )
+        )
+        return {"type": f"{_CORE}.{name}", **properties}
 
     def _fail(self, _: int) -> Task:
         return {"type": f"{_CORE}.execution.Fail"}
@@ -142,6 +214,11 @@ class _Maker:
             task["pauseDuration"] = self._dice.pick(("PT1S", "PT15S"))
         if self._dice.chance(30):
             task["behavior"] = self._dice.pick(("RESUME", "WARN", "FAIL", "CANCEL"))
+        if self._dice.chance(15):
+            task["timeout"] = "PT20S"
+        if self._dice.chance(15):
+            self._made += 1
+            task["onPause"] = {"id": f"t{self._made}"} | self._work(0)
         return task
 
     def _subflow(self, _: int) -> Task:
@@ -152,10 +229,14 @@ class _Maker:
             "flowId": "child",
             "wait": dice.chance(80),
             "transmitFailed": dice.chance(60),
+            "restartBehavior": dice.pick(("RETRY_FAILED", "NEW_EXECUTION")),
+            "labels": {"told": dice.pick(("here", *TEXTS))},
+            "inheritLabels": dice.chance(30),
         }
 
     def _sequential(self, depth: int) -> Task:
-        task: Task = {"type": f"{_CORE}.flow.Sequential", "tasks": self._tasks(depth + 1, 2)}
+        kind = self._dice.pick(("Sequential", "Sequential", "AllowFailure"))
+        task: Task = {"type": f"{_CORE}.flow.{kind}", "tasks": self._tasks(depth + 1, 2)}
         if self._dice.chance(25):
             task["errors"] = self._tasks(depth + 1, 1)
         if self._dice.chance(20):
@@ -170,7 +251,7 @@ class _Maker:
     def _each(self, depth: int) -> Task:
         return {
             "type": f"{_CORE}.flow.ForEach",
-            "values": ["a", "b", "c"][: 1 + self._dice.below(3)],
+            "values": self._values(),
             "concurrencyLimit": self._dice.below(3),
             "tasks": self._tasks(depth + 1, 2),
         }
@@ -194,9 +275,46 @@ class _Maker:
         return task
 
     def _if(self, depth: int) -> Task:
-        condition = self._dice.pick(("{{ true }}", "{{ randomPort() > 0 }}", "{{ false }}"))
-        task = {"type": f"{_CORE}.flow.If", "condition": condition}
+        task = {"type": f"{_CORE}.flow.If", "condition": self._dice.pick(CONDITIONS)}
         return task | {"then": self._tasks(depth + 1, 2), "else": self._tasks(depth + 1, 1)}
+
+    def _values(self) -> Any:
+        if self._dice.chance(20):
+            return self._dice.pick(("{{ [1, kv('k')] }}", "{{ read('values.json') }}"))
+        return ["a", "b", "c"][: 1 + self._dice.below(3)]
+
+    def _switch(self, depth: int) -> Task:
+        task = {"type": f"{_CORE}.flow.Switch", "value": self._dice.pick(("b", *TEXTS))}
+        cases = {name: self._tasks(depth + 1, 1) for name in ("true", "b", "v")}
+        other = {"defaults": self._tasks(depth + 1, 1)} if self._dice.chance(60) else {}
+        return {**task, "cases": cases, **other}
+
+    def _dag(self, depth: int) -> Task:
+        tasks = self._tasks(depth + 1, 3)
+        nodes = [
+            {
+                "task": task,
+                "dependsOn": [other["id"] for other in tasks[:number] if self._dice.chance(40)],
+            }
+            for number, task in enumerate(tasks)
+        ]
+        kind = {"type": f"{_CORE}.flow.Dag", "concurrent": self._dice.below(3)}
+        return kind | {"tasks": nodes}
+
+    def _items(self, _: int) -> Task:
+        dice = self._dice
+        task: Task = {
+            "type": f"{_CORE}.flow.ForEachItem",
+            "items": "{{ fileURI('items.txt') }}",
+            "namespace": NAMESPACE,
+            "flowId": "child",
+            "wait": dice.chance(80),
+            "transmitFailed": dice.chance(60),
+            "restartBehavior": dice.pick(("RETRY_FAILED", "NEW_EXECUTION")),
+        }
+        if dice.chance(30):
+            task["labels"] = {"told": dice.pick(TEXTS)}
+        return task
 
     def _directory(self, depth: int) -> Task:
         tasks = []
@@ -212,19 +330,3 @@ class _Maker:
             "checkFrequency": {"interval": "PT2S", "maxIterations": 2},
             "tasks": self._tasks(depth + 1, 1),
         }
-
-
-def _lines(value: Mapping[str, Any], indent: str) -> Iterator[str]:
-    for key, each in value.items():
-        if isinstance(each, list) and each and isinstance(each[0], dict):
-            yield f"{indent}{key}:"
-            for item in each:
-                first, *rest = _lines(item, f"{indent}    ")
-                yield f"{indent}  - {first.strip()}"
-                yield from rest
-        elif isinstance(each, dict):
-            yield f"{indent}{key}:"
-            yield from _lines(each, f"{indent}  ")
-        else:
-            plain = isinstance(each, str) and each.replace(".", "").replace("_", "").isalnum()
-            yield f"{indent}{key}: {each if plain else json.dumps(each)}"

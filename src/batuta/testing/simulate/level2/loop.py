@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import Context
+from functools import partial
 from math import ceil
 from typing import Any, TypeVar, TypeVarTuple
 
 from typing_extensions import override
 
 from batuta.model.instant import SECOND
+from batuta.testing.simulate.level2.strand import GoneError, NeedsStrandError, Strand, on_the_loop
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -27,6 +29,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._micros = 0
         self._thread_delay = thread_delay
         self._selector = _Selector(self)
+        self._strands: list[Strand] = []
 
     @override
     def time(self) -> float:
@@ -47,16 +50,42 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self.create_future()
 
-        def work() -> None:
+        def work(perform: Callable[[Callable[[], T]], T]) -> None:
+            try:
+                result = perform(partial(func, *args))
+            except Exception as error:
+                if not future.done():
+                    future.set_exception(error)
+            except GoneError:
+                return
+            else:
+                if not future.done():
+                    future.set_result(result)
+
+        def begin() -> None:
             if future.done():
                 return
             try:
-                future.set_result(func(*args))
-            except Exception as error:
-                future.set_exception(error)
+                work(on_the_loop)
+            except NeedsStrandError:
+                self._free_strand().begin(partial(work, _perform))
 
-        self.call_later(self._thread_delay(), work)
+        self.call_later(self._thread_delay(), begin)
         return future
+
+    def _free_strand(self) -> Strand:
+        found = next((strand for strand in self._strands if strand.is_free), None)
+        if found is None:
+            found = Strand()
+            self._strands.append(found)
+        return found
+
+    @override
+    def close(self) -> None:
+        for strand in self._strands:
+            strand.end()
+        self._strands.clear()
+        super().close()
 
     @override
     def call_soon_threadsafe(
@@ -70,6 +99,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _process_events(self, event_list: list[Any]) -> None:
         """There are no sockets."""
+
+
+def _perform(work: Callable[[], T]) -> T:
+    return work()
 
 
 class _Selector:

@@ -4,21 +4,29 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.instant import SECOND, Instant
 from batuta.model.label import Label
 from batuta.model.state import State
-from batuta.operations import control, executions, flows, repeat, start
+from batuta.operations import control, executions, flows, keyvalues, repeat, start
 from batuta.operations.caller import Caller
 from batuta.operations.errors import OperationError
 from batuta.operations.purge import ExecutionPurge, purge_executions
 from batuta.operations.services import Services
+from batuta.sdk.context import KeyValue
 from batuta.store.errors import StoreError
 from batuta.store.rows import ExecutionRow
-from batuta.testing.simulate.level2.flows import without_triggers
+from batuta.testing.simulate.level2.flows import NAMESPACE, without_triggers
 from batuta.testing.simulate.level2.watch import Watch
 
 USER = Caller(user="user")
-WAITING = frozenset({State.PAUSED, State.BREAKPOINT})
-"""For a person."""
+STARTS = ("start", "begin-at-breakpoint", "begin-later")
+ENTRY = KeyValue(key="k", value="v")
+FILES = {
+    "items.txt": "1\n2\n3\n",
+    "values.json": '["x", "y"]',
+    "splits.txt": f"kestra:///{NAMESPACE}/_files/items.txt\n" * 3,
+}
+"""Of the namespace; `splits.txt` stands for what every ForEachItem splits."""
 KINDS = (
     "start",
     "save",
@@ -34,6 +42,12 @@ KINDS = (
     "delete",
     "mark",
     "purge",
+    "replay-from",
+    "begin-at-breakpoint",
+    "begin-later",
+    "go-on",
+    "copy",
+    "switch-off",
 )
 STATES = (State.SUCCESS, State.FAILED, State.WARNING, State.RUNNING)
 """That a task run is given by hand."""
@@ -59,6 +73,9 @@ class Orders:
             "delete": self._delete,
             "mark": self._mark,
             "purge": self._purge,
+            "replay-from": self._replay_from,
+            "go-on": lambda row, _: self._go_on(row.execution.id),
+            "copy": self._copy,
         }
 
     def share(self, other: "Orders") -> None:
@@ -66,18 +83,26 @@ class Orders:
         self.keys = other.keys
 
     async def prepare(self) -> None:
-        """Save the flows."""
+        """Save the flows, and what their templates look up."""
+        await keyvalues.put(USER, self._services, NAMESPACE, entry=ENTRY)
+        for name, text in FILES.items():
+            await self._services.storage.put(
+                USER.tenant, f"kestra:///{NAMESPACE}/_files/{name}", text.encode()
+            )
         for source in self._sources:
             row = await flows.create(USER, self._services, source)
             self.keys.append(row.key)
-            limits = self._services.plans.compiled(row).plan.concurrency
-            if limits is not None:
-                self._watch.limits[row.key] = limits.limit
+            self._watch.plans[row.key] = self._services.plans.compiled(row).plan
 
     async def give(self, kind: str, number: int, rows: Sequence[ExecutionRow]) -> None:
         """What is refused is refused. `number` chooses the flow, or the execution among `rows`."""
-        if kind == "start":
-            await self._ask(self._start(self.keys[number % len(self.keys)]))
+        if kind in STARTS:
+            await self._ask(self._start(self.keys[number % len(self.keys)], kind, number))
+        elif kind == "switch-off":
+            key = self.keys[number % len(self.keys)]
+            await self._ask(
+                flows.set_disabled(USER, self._services, key, disabled=number // 8 % 2 == 0)
+            )
         elif kind == "save":
             source = self._sources[number % len(self._sources)]
             await self._ask(flows.upsert(USER, self._services, source))
@@ -94,8 +119,13 @@ class Orders:
     async def help(self, rows: Sequence[ExecutionRow]) -> None:
         """Let go on what waits for a person."""
         for row in rows:
-            if row.execution.state in WAITING:
-                await self._ask(self._resume(row.execution.id))
+            match row.execution.state:
+                case State.PAUSED:
+                    await self._ask(self._resume(row.execution.id))
+                case State.BREAKPOINT:
+                    await self._ask(self._go_on(row.execution.id))
+                case _:
+                    pass
 
     async def _ask(self, order: Awaitable[object]) -> None:
         try:
@@ -104,8 +134,15 @@ class Orders:
             return
         self.accepted += 1
 
-    async def _start(self, key: FlowKey) -> None:
-        execution = await start.start(USER, self._services, key, wanted=start.Wanted())
+    async def _start(self, key: FlowKey, kind: str, number: int) -> None:
+        wanted = start.Wanted()
+        if kind == "begin-at-breakpoint":
+            breakpoints = ((f"t{1 + number // 4 % 6}", None),)
+            wanted = start.Wanted(breakpoints=breakpoints)
+        elif kind == "begin-later":
+            date = Instant(self._services.clock.now() + number // 4 % 60 * SECOND)
+            wanted = start.Wanted(schedule_date=date)
+        execution = await start.start(USER, self._services, key, wanted=wanted)
         self._watch.acknowledged.add(execution.id)
 
     def _kill(self, row: ExecutionRow, number: int) -> Coroutine[Any, Any, None]:
@@ -140,6 +177,24 @@ class Orders:
     async def _replay(self, row: ExecutionRow, _: int) -> None:
         made = await repeat.replay(USER, self._services, row.execution.id)
         self._watch.acknowledged.add(made.id)
+
+    async def _replay_from(self, row: ExecutionRow, number: int) -> None:
+        runs = await self._services.store.executions.task_runs(row.execution.id)
+        if not runs:
+            return
+        run = runs[number % len(runs)].run
+        made = await repeat.replay(USER, self._services, row.execution.id, task_run_id=run.id)
+        self._watch.acknowledged.add(made.id)
+        self._watch.edited.add(made.id)
+
+    async def _copy(self, row: ExecutionRow, _: int) -> None:
+        """A restart as a new execution."""
+        made = await repeat.restart(USER, self._services, row.execution.id, revision=1)
+        self._watch.acknowledged.add(made.id)
+        self._watch.edited.add(made.id)
+
+    def _go_on(self, id_: ExecutionId) -> Coroutine[Any, Any, None]:
+        return control.resume_from_breakpoint(USER, self._services, id_)
 
     def _resume(self, id_: ExecutionId) -> Coroutine[Any, Any, None]:
         return control.resume(USER, self._services, id_, inputs={})

@@ -33,7 +33,7 @@ def make_services(
         settings=settings,
         plans=PlanCache(store, registry, settings=settings, clock=clock),
         feed=Feed(store),
-        environment={},
+        environment={"SECRET_KNOWN": "a25vd24="},
     )
 
 

@@ -11,7 +11,7 @@ from batuta.store.errors import StoreUnavailableError
 from batuta.store.feed import Feed
 from batuta.store.memory import MemoryStore
 from batuta.store.memory.executions import MemoryExecutions, MemoryJournal
-from batuta.store.memory.flows import MemoryFlows, MemoryTriggers
+from batuta.store.memory.flows import MemoryFlows, MemoryKeyValues, MemoryTriggers
 from batuta.store.memory.gate import Gate
 from batuta.store.memory.queues import MemoryQueues
 from batuta.store.memory.tables import Tables
@@ -44,6 +44,7 @@ class SimulatedStore(MemoryStore):
         self.triggers = _Triggers(self)
         self.flows = MemoryFlows(tables, self._gate)
         self.journal = MemoryJournal(tables, self._gate)
+        self.kv = MemoryKeyValues(tables, self._gate)
         self._delay = delay
         self.failing = 0
         """So many of the next reads fail."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from batuta.engine.execution import Execution
+from batuta.engine.plan import Plan
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.state import State
 from batuta.operations.order import is_over
@@ -22,8 +23,7 @@ class Watch:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self.limits: dict[FlowKey, int] = {}
-        """Of concurrency."""
+        self.plans: dict[FlowKey, Plan] = {}
         self.breaches: list[str] = []
         self.acknowledged: set[ExecutionId] = set()
         """Starts that somebody was told of."""
@@ -124,10 +124,15 @@ class Watch:
         again = execution is not None and any(
             each.state is State.RESTARTED for each in execution.histories
         )
+        plan = self._plan(execution)
+        asserted = plan is not None and any(sla.assertion is not None for sla in plan.sla)
         _require(
-            again or row.execution_id in self.edited,
+            again or asserted or row.execution_id in self.edited,
             f"{row.run.task_id} went from {former.run.state} to {row.run.state}",
         )
+
+    def _plan(self, execution: Execution | None) -> Plan | None:
+        return None if execution is None else self.plans.get(execution.flow)
 
     def _check_limits(self) -> None:
         held = Counter(
@@ -137,8 +142,10 @@ class Watch:
             and execution.id not in self.forced
             and execution.id not in self.deleted
         )
-        for flow, limit in self.limits.items():
-            _require(held[flow] <= limit, f"{held[flow]} of {flow.id} run, {limit} may")
+        for flow, plan in self.plans.items():
+            if plan.concurrency is not None:
+                limit = plan.concurrency.limit
+                _require(held[flow] <= limit, f"{held[flow]} of {flow.id} run, {limit} may")
 
     # -- when it is quiet ----------------------------------------------------------------------------------
 

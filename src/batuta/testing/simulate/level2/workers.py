@@ -2,7 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from batuta.model.state import State
 from batuta.server.executor.reports import Reports
 from batuta.server.protocol import ChildSpec, Job, JobFinished, JobStarted
 from batuta.testing.simulate.dice import Dice
+from batuta.testing.simulate.level2.flows import NAMESPACE
 
 WORKER = "worker"
 LIVENESS = 45.0
@@ -139,10 +141,16 @@ class Workers:
             state=state,
             started=now,
             ended=now,
-            outputs={"value": job.info.task_id},
+            outputs=_outputs(job),
             children=_children(job.children or (), state, now),
         )
         self._reports.finished(job, finished)
+
+
+def _outputs(job: Job) -> Mapping[str, Any]:
+    if job.info.task_type.endswith("$ForEachItemSplit"):
+        return {"splits": f"kestra:///{NAMESPACE}/_files/splits.txt"}
+    return {"value": job.info.task_id}
 
 
 def _children(children: tuple[ChildSpec, ...], state: State, now: Instant) -> tuple[ChildRun, ...]:

@@ -15,6 +15,7 @@ from batuta.store.memory.tables import Tables
 from batuta.store.rows import Committed
 from batuta.testing.clock import SeededIds
 from batuta.testing.simulate.dice import Dice
+from batuta.testing.simulate.level2.edges import edges
 from batuta.testing.simulate.level2.flows import random_flows
 from batuta.testing.simulate.level2.happening import Happening, random_happenings
 from batuta.testing.simulate.level2.loop import VirtualLoop
@@ -65,6 +66,7 @@ class World:
         planned = random_happenings(dice)
         self.happenings = planned if happenings is None else tuple(happenings)
         self._delays = Dice(seed + 1)
+        self._answers = Dice(seed + 2)
         self._loop = VirtualLoop(self._delay)
         self._clock = SteppedClock(self._loop)
         self._tables = Tables()
@@ -103,7 +105,7 @@ class World:
         loop = self._loop
         loop.set_exception_handler(self._on_fault)
         asyncio.set_event_loop(loop)
-        with structlog.testing.capture_logs() as entries:
+        with structlog.testing.capture_logs() as entries, edges(self._answers):
             try:
                 problem = loop.run_until_complete(self._live())
             except Exception as error:
