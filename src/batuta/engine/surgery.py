@@ -120,6 +120,7 @@ def replay(
         fresh = _replace(
             _restarted_header(execution, at, labels=(_REPLAY,)),
             histories=(History(State.CREATED, at),),
+            schedule_date=execution.schedule_date,
             progress=None,
             created_runs=0,
         )

@@ -24,7 +24,7 @@ from batuta.model.instant import Instant
 from batuta.model.label import Label, merge_labels
 from batuta.model.state import State
 from batuta.operations.caller import Caller
-from batuta.operations.errors import IllegalArgumentError, IllegalStateError
+from batuta.operations.errors import IllegalArgumentError, IllegalStateError, NotFoundError
 from batuta.operations.executions import get_row
 from batuta.operations.files import store_files
 from batuta.operations.order import Ordered, carry_out, is_over, live_row
@@ -79,7 +79,7 @@ async def _restarted(services: Services, row: ExecutionRow, *, revision: int | N
             f"Execution must be terminated to be restarted, current state is '{state}' !"
         )
     _refuse_iteration(row)
-    compiled = await _compiled(services, row.execution, revision)
+    compiled = await _startable(services, row.execution, revision)
     plan = compiled.plan_of(row.link)
     runs = await _runs(services, row.execution.id)
     new_id = services.ids.execution_id() if revision is not None else None
@@ -110,7 +110,7 @@ async def replay(
 
     async def decide(row: ExecutionRow) -> Ordered:
         _refuse_iteration(row)
-        compiled = await _compiled(services, row.execution, revision)
+        compiled = await _startable(services, row.execution, revision)
         plan = compiled.plan
         runs = await _runs(services, execution_id)
         at = services.clock.now()
@@ -137,7 +137,7 @@ async def _checked(
 ) -> Changes:
     """With the inputs as the new execution gets them; its files are stored."""
     execution = (await get_row(caller, services, execution_id)).execution
-    compiled = await _compiled(services, execution, revision)
+    compiled = await _startable(services, execution, revision)
     wanted = changes.given or Wanted()
     checked = await checked_inputs(caller, services, compiled, wanted=wanted, execution_id=new_id)
     await store_files(services, execution.flow.tenant, checked.files)
@@ -178,7 +178,8 @@ async def mark(
         event = MarkRequested(
             at=services.clock.now(), task_run_id=task_run_id, state=state, labels=labels
         )
-        compiled = await _compiled(services, row.execution, None)
+        find = _startable if is_over(row.execution) else _compiled
+        compiled = await find(services, row.execution, None)
         runs = await _runs(services, execution_id)
         plan = compiled.plan_of(row.link)
         edited = _operate(lambda: edit_of(plan, row.execution, runs, event=event))
@@ -212,7 +213,7 @@ async def restart_turn(services: Services, execution_id: ExecutionId) -> Turn | 
     row = await services.store.executions.get(execution_id, live=True)
     if row is None or row.execution.state is not State.FAILED or not is_over(row.execution):
         return None
-    compiled = await _compiled(services, row.execution, None)
+    compiled = await _startable(services, row.execution, None)
     runs = await _runs(services, execution_id)
     try:
         edited = surgery.restart(
@@ -242,6 +243,18 @@ def _refuse_iteration(row: ExecutionRow) -> None:
             f"Execution '{row.execution.id}' is an iteration of the loop '{row.link.item.loop}':"
             f" restart or replay execution '{row.link.execution_id}' instead"
         )
+
+
+async def check_flow(services: Services, execution: Execution) -> None:
+    """Nothing begins again when its flow was deleted; what runs goes on to its end. Raises `NotFoundError`."""
+    latest = await services.plans.latest_row(execution.flow)
+    if latest is None or latest.deleted:
+        raise NotFoundError(f"Unable to find flow {execution.flow}")
+
+
+async def _startable(services: Services, execution: Execution, revision: int | None) -> Compiled:
+    await check_flow(services, execution)
+    return await _compiled(services, execution, revision)
 
 
 async def _compiled(services: Services, execution: Execution, revision: int | None) -> Compiled:

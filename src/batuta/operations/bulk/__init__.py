@@ -16,7 +16,7 @@ from batuta.model.state import State
 from batuta.operations import executions, repeat
 from batuta.operations.caller import Caller
 from batuta.operations.control import rows_for_bulk
-from batuta.operations.errors import BulkError, IllegalArgumentError
+from batuta.operations.errors import BulkError, IllegalArgumentError, NotFoundError
 from batuta.operations.order import Ordered, carry_out, is_over, live_row
 from batuta.operations.services import Services
 from batuta.operations.start import check_system_labels
@@ -33,7 +33,7 @@ async def restart(caller: Caller, services: Services, ids: Ids) -> int:
     for row in rows:
         try:
             await repeat.check_restart(caller, services, row.execution.id)
-        except IllegalArgumentError as error:
+        except (IllegalArgumentError, NotFoundError) as error:
             invalids.append((error.message, row.execution.id))
     if invalids:
         raise BulkError(name, invalids)
@@ -51,6 +51,7 @@ async def replay(
     for row in rows:
         execution = row.execution
         wanted = None if latest_revision else execution.revision
+        await repeat.check_flow(services, execution)
         compiled = await services.plans.get(execution.flow, wanted)
         revisions[execution.id] = compiled.row.revision
     for row in rows:
