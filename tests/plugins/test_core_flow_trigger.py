@@ -64,7 +64,7 @@ def condition(*conditions: str, **rest: Any) -> Case:
 
 def multiple(**conditions: str) -> str:
     named = ", ".join(f"{name}: {each}" for name, each in conditions.items())
-    window = "window: P1D, windowAdvance: PT0S"
+    window = "window: P1D, windowAdvance: P0D"
     return f"{{type: condition.MultipleCondition, id: m, {window}, conditions: {{{named}}}}}"
 
 

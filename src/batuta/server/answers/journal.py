@@ -41,8 +41,8 @@ async def target_of(question: Question) -> ExecutionId:
 
 
 def _entry(row: LogRow) -> Mapping[str, Any]:
-    """As Kestra writes an entry to a file; what is empty is left out."""
-    entry = {
+    """As Kestra writes an entry to a file, empty fields included (05 §3.6)."""
+    return {
         "tenantId": row.flow.tenant,
         "namespace": row.flow.namespace,
         "flowId": row.flow.id,
@@ -55,9 +55,9 @@ def _entry(row: LogRow) -> Mapping[str, Any]:
         "level": row.level,
         "thread": row.thread,
         "message": row.message,
+        "deleted": False,
         "executionKind": row.kind,
     }
-    return {name: value for name, value in entry.items() if value is not None}
 
 
 async def _purge(question: Question) -> int:
