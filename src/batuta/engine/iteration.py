@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from batuta.engine.plan import AnyNode, Iterations, Plan
+from batuta.engine.plan import AnyNode, Iterations, Pause, Plan
 from batuta.model.ids import TaskId
 
 _replace = msgspec.structs.replace
@@ -22,6 +22,11 @@ def iteration_plans(plan: Plan) -> dict[TaskId, Plan]:
 def iteration_plan(plan: Plan, loop: Iterations) -> Plan:
     """What the flow has for itself (concurrency, SLA, error handlers, afterExecution) is not for its iterations."""
     inside = frozenset(_inside(plan, loop.id))
+    inside |= {
+        node.on_pause
+        for task_id in inside
+        if isinstance(node := plan.nodes[task_id], Pause) and node.on_pause is not None
+    }
     return Plan(
         flow=plan.flow,
         revision=plan.revision,
