@@ -1,13 +1,18 @@
-"""Rows of what tasks and the engine wrote: log entries and metrics."""
+"""Rows of what tasks and the engine wrote: log entries, metrics and outputs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from batuta.engine.commands import Logged
+from batuta.engine.execution import TaskRun
+from batuta.model import codec
 from batuta.model.ids import ExecutionId, FlowKey, TaskId, TaskRunId
+from batuta.operations.services import Services
 from batuta.sdk.context import RunInfo
 from batuta.server.executor.live import Live
 from batuta.server.protocol import LogLine, MetricLine
-from batuta.store.rows import LogRow, MetricRow
+from batuta.storage.layout import message_path, to_uri
+from batuta.store.rows import MAX_PAYLOAD, LogRow, MetricRow, OutputRow
 
 MILLIS = 1000.0
 
@@ -64,4 +69,25 @@ def engine_log(live: Live, logged: Logged) -> LogRow:
         task_run_id=run.id if run is not None else None,
         attempt=max(len(run.attempts or ()) - 1, 0) if run is not None else None,
         kind=live.execution.kind,
+    )
+
+
+async def output_row(
+    services: Services, live: Live, run: TaskRun, *, outputs: Mapping[str, Any]
+) -> OutputRow:
+    """Long outputs are put into a file (09 §6)."""
+    data: bytes | None = codec.encode(outputs)
+    uri = None
+    if data is not None and len(data) > MAX_PAYLOAD:
+        place = to_uri(message_path(run.id))
+        uri = await services.storage.put(live.plan.flow.tenant, place, data)
+        data = None
+    return OutputRow(
+        execution_id=live.execution.id,
+        ordinal=run.ordinal,
+        task_id=run.task_id,
+        task_run_id=run.id,
+        path=run.path,
+        data=data,
+        uri=uri,
     )

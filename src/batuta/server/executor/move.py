@@ -2,10 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, assert_never
+from typing import assert_never
 
 import structlog
-from msgspec.structs import replace
 
 from batuta.engine.commands import (
     Announce,
@@ -33,17 +32,12 @@ from batuta.engine.commands import (
     StartChild,
     StartIterations,
 )
-from batuta.engine.course import OUTPUTS
 from batuta.engine.events import (
     AnyEvent,
-    ChildPaused,
     ChildStarted,
-    Counted,
     Created,
-    Gathered,
     KillRequested,
     MarkRequested,
-    Rendered,
     Restarted,
     RestartRequested,
     together,
@@ -53,8 +47,6 @@ from batuta.engine.plan import Concurrency, Leaf
 from batuta.engine.plan import Iterations as LoopNode
 from batuta.engine.step import step
 from batuta.engine.surgery import SurgeryError
-from batuta.expr import ExpressionError
-from batuta.flow.inputs import typed_output
 from batuta.model import codec
 from batuta.model.ids import ExecutionId, TaskRunId, partition_of
 from batuta.model.state import State
@@ -63,10 +55,10 @@ from batuta.operations.services import Services
 from batuta.server.executor.children import Children
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.inline import InlineResult, InlineRunner
-from batuta.server.executor.journal import engine_log, log_rows, metric_rows
+from batuta.server.executor.journal import engine_log, log_rows, metric_rows, output_row
 from batuta.server.executor.live import Live
 from batuta.server.executor.lookup import NeedsLookUpError
-from batuta.server.executor.loops.iterations import Iterations
+from batuta.server.executor.loops.iterations import Iterations, tell_pause
 from batuta.server.executor.note import (
     CountNote,
     GatherNote,
@@ -76,18 +68,15 @@ from batuta.server.executor.note import (
     TaskNote,
 )
 from batuta.server.executor.patient import PatientRendering
-from batuta.server.executor.rendering import Rendering, render_all
+from batuta.server.executor.rendering import Rendering, Replies
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.tags import Tags
 from batuta.server.listening import Ear
 from batuta.server.lock import released_row
 from batuta.server.worker.render import JobRenderer
-from batuta.storage.layout import message_path, to_uri
 from batuta.store.rows import (
-    MAX_PAYLOAD,
     JobRow,
     Mail,
-    OutputRow,
     SlotRelease,
     SlotRequest,
     TriggerKey,
@@ -136,7 +125,8 @@ class Mover:
         self._inline = inline
         self._children = children
         self._residents = residents
-        self._iterations = Iterations(services)
+        self.iterations = Iterations(services)
+        self.replies = Replies(rendering, self.iterations, now=services.clock.now)
         self._tags = Tags(services.settings.worker_groups)
 
     async def move(
@@ -163,7 +153,7 @@ class Mover:
             before = live.execution.state
             result = step(live.plan, live.execution, event)
             live.execution = result.execution
-            self._tell_pause(live, before, draft)
+            tell_pause(live, before, draft, at=event.at)
             for change in result.changes:
                 await self._record(live, change, draft)
             # Task runs are made in the recorded order when tasks are answered before templates.
@@ -185,7 +175,7 @@ class Mover:
         An iteration that has ended meanwhile is told of in the answer, so that short ones need no turn of their own.
         """
         answers: list[AnyEvent] = []
-        async for made in self._iterations.begin(live, command):
+        async for made in self.iterations.begin(live, command):
             if isinstance(made, ChildStarted):
                 answers.append(made)
                 continue
@@ -199,19 +189,6 @@ class Mover:
             await self.move(child, [created], draft, share=share)
             answers += draft.take_mail(live.execution.id)
         return answers
-
-    def _tell_pause(self, live: Live, before: State, draft: Draft) -> None:
-        """The Loop that an iteration belongs to waits as the iteration does."""
-        link, now = live.link, live.execution.state
-        if link is None or link.item is None or (before is State.PAUSED) is (now is State.PAUSED):
-            return
-        event = ChildPaused(
-            at=self._services.clock.now(),
-            task_run_id=link.task_run_id,
-            index=link.item.index,
-            paused=now is State.PAUSED,
-        )
-        draft.inbox.append(Mail(link.execution_id, event))
 
     async def renew(self, execution_id: ExecutionId, draft: Draft) -> None:
         """`RENEW_TIMER` fired."""
@@ -268,7 +245,7 @@ class Mover:
                 live.put_state(run)
             case OutputsSaved(task_run=run, outputs=outputs):
                 live.put_outputs(run, outputs)
-                draft.save_outputs(await self._output_row(live, run, outputs))
+                draft.save_outputs(await output_row(self._services, live, run, outputs=outputs))
             case RunsRemoved(task_run_ids=ids, parent=parent):
                 draft.remove_runs(live, ids)
                 live.forget_below(parent)
@@ -303,7 +280,7 @@ class Mover:
             case RestartIterations():
                 draft.inbox.extend(
                     Mail(execution_id, event)
-                    for event in await self._iterations.restart(live, command, draft)
+                    for event in await self.iterations.restart(live, command, draft)
                 )
             case CountRows(task_run_id=run_id):
                 note: Note = CountNote(command=command)
@@ -369,17 +346,10 @@ class Mover:
         return self._inline.run(live, run, attempt=attempt, renderer=renderer)
 
     async def _render(self, live: Live, command: Render, draft: Draft) -> AnyEvent | None:
-        run = self.frame_of(live, command)
         try:
-            return await self._rendering.attempt(
-                live,
-                run,
-                compute=lambda renderer: self.answer(live, command, renderer),
-                items=command.items,
-                extra=await self.extra_of(command, draft),
-            )
+            return await self.replies.at_once(live, command, draft)
         except NeedsLookUpError:
-            run_id = run.id if run is not None else TaskRunId(live.execution.id)
+            run_id = TaskRunId(live.execution.id) if command.frame is None else command.frame.id
             note = RenderNote(command=command)
             add_job(draft, live, run_id, attempt=self._deferred(live), note=note)
             return None
@@ -387,50 +357,6 @@ class Mover:
     def _deferred(self, live: Live) -> int:
         """Below zero, and never again: a job of an earlier process may still be there."""
         return -self._services.clock.now() - live.next_deferred()
-
-    async def extra_of(self, command: Render, draft: Draft | None) -> Mapping[str, Any] | None:
-        """Variables that only this request has."""
-        if command.iteration is None:
-            return None
-        return await self._iterations.variables(command.iteration, draft)
-
-    async def count(self, live: Live, command: CountRows) -> Counted:
-        return await self._iterations.count(live.execution, command)
-
-    async def gather(self, live: Live, command: Gather) -> Gathered | None:
-        run = live.execution.runs.get(command.task_run_id)
-        return None if run is None else await self._iterations.gather(live.execution, run, command)
-
-    @staticmethod
-    def frame_of(live: Live, command: Render) -> TaskRun | None:
-        """The task run as it is now; the iteration may be that of a batch (01 §6.8)."""
-        frame = command.frame
-        run = frame and live.execution.runs.get(frame.id)
-        if run is None or frame is None or run.iteration == frame.iteration:
-            return run or frame
-        return replace(run, iteration=frame.iteration)
-
-    def answer(self, live: Live, command: Render, renderer: JobRenderer) -> Rendered:
-        """Evaluate the templates of the engine; what is wrong with them is a problem in the answer."""
-        values: Mapping[str, Any] = {}
-        problem = None
-        try:
-            values = render_all(renderer, command.values, typed=command.typed)
-            if command.types is not None:
-                values = {
-                    name: typed_output(name, type_name, values[name], encrypt=live.encrypt)
-                    for name, type_name in command.types.items()
-                }
-        except (ExpressionError, ValueError) as error:
-            problem = str(error)
-            if command.request_id == OUTPUTS:
-                live.output_problem = problem
-        return Rendered(
-            at=self._services.clock.now(),
-            request_id=command.request_id,
-            values=values,
-            problem=problem,
-        )
 
     async def _slot_request(self, live: Live) -> SlotRequest:
         limits = await self._limits(live) or live.plan.concurrency or Concurrency(limit=1)
@@ -476,24 +402,6 @@ class Mover:
         if row is not None and row.execution_id == execution.id:
             now = self._services.clock.now()
             draft.triggers.append(released_row(row, execution, now=now))
-
-    async def _output_row(self, live: Live, run: TaskRun, outputs: Mapping[str, Any]) -> OutputRow:
-        data: bytes | None = codec.encode(outputs)
-        uri = None
-        if data is not None and len(data) > MAX_PAYLOAD:
-            flow = live.plan.flow
-            place = to_uri(message_path(run.id))
-            uri = await self._services.storage.put(flow.tenant, place, data)
-            data = None
-        return OutputRow(
-            execution_id=live.execution.id,
-            ordinal=run.ordinal,
-            task_id=run.task_id,
-            task_run_id=run.id,
-            path=run.path,
-            data=data,
-            uri=uri,
-        )
 
 
 def _attempt(run: TaskRun | None) -> int:

@@ -3,16 +3,26 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
+from batuta.engine.commands import Render
+from batuta.engine.course import OUTPUTS
+from batuta.engine.events import Rendered
 from batuta.engine.execution import TaskRun
+from batuta.expr import ExpressionError
 from batuta.expr.host import Host
 from batuta.expr.host import Settings as ExprSettings
+from batuta.flow.inputs import typed_output
 from batuta.model import codec
 from batuta.model.ids import TaskId
+from batuta.model.instant import Instant
 from batuta.operations.services import Services
 from batuta.server.context.outputs import OutputTree
 from batuta.server.context.variables import Surroundings, frame_variables
+from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.executor.lookup import GuardedOutputs, ImmediateHost, NeedsOutputsError
+from batuta.server.executor.loops.iterations import Iterations
 from batuta.server.worker.render import JobRenderer
 from batuta.store.rows import OutputRow
 
@@ -137,6 +147,59 @@ async def stored_outputs(services: Services, tenant: str, row: OutputRow) -> Map
         data = await services.storage.read(tenant, row.uri)
     outputs: Mapping[str, Any] = {} if data is None else codec.decode(data)
     return outputs
+
+
+class Replies:
+    """Answers to the engine's `Render`."""
+
+    def __init__(
+        self, rendering: Rendering, iterations: Iterations, *, now: Callable[[], Instant]
+    ) -> None:
+        self._rendering = rendering
+        self._iterations = iterations
+        self._now = now
+
+    async def at_once(self, live: Live, command: Render, draft: Draft) -> Rendered:
+        """Raises `NeedsLookUpError`."""
+        return await self._rendering.attempt(
+            live,
+            frame_of(live, command),
+            compute=lambda renderer: self.answer(live, command, renderer),
+            items=command.items,
+            extra=await self.extra_of(command, draft),
+        )
+
+    async def extra_of(self, command: Render, draft: Draft | None = None) -> Mapping[str, Any]:
+        """Variables that only this request has."""
+        return await self._iterations.variables(command.iteration, draft)
+
+    def answer(self, live: Live, command: Render, renderer: JobRenderer) -> Rendered:
+        """Evaluate the templates of the engine; what is wrong with them is a problem in the answer."""
+        values: Mapping[str, Any] = {}
+        problem = None
+        try:
+            values = render_all(renderer, command.values, typed=command.typed)
+            if command.types is not None:
+                values = {
+                    name: typed_output(name, type_name, values[name], encrypt=live.encrypt)
+                    for name, type_name in command.types.items()
+                }
+        except (ExpressionError, ValueError) as error:
+            problem = str(error)
+            if command.request_id == OUTPUTS:
+                live.output_problem = problem
+        return Rendered(
+            at=self._now(), request_id=command.request_id, values=values, problem=problem
+        )
+
+
+def frame_of(live: Live, command: Render) -> TaskRun | None:
+    """The task run as it is now; the iteration may be that of a batch (01 §6.8)."""
+    frame = command.frame
+    run = frame and live.execution.runs.get(frame.id)
+    if run is None or frame is None or run.iteration == frame.iteration:
+        return run or frame
+    return replace(run, iteration=frame.iteration)
 
 
 def render_all(renderer: JobRenderer, values: Mapping[str, Any], *, typed: bool) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from batuta.server.executor.note import (
     read_note,
 )
 from batuta.server.executor.patient import PatientRendering
-from batuta.server.executor.rendering import Rendering
+from batuta.server.executor.rendering import Rendering, frame_of
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.snapshot import snapshot
 from batuta.server.executor.tags import Route, Tags
@@ -179,9 +179,9 @@ class Work:
                 case InlineNote():
                     await self._inline(row, live)
                 case CountNote(command=count):
-                    self._settle(row, await self._mover.count(live, count))
+                    self._settle(row, await self._mover.iterations.count(live.execution, count))
                 case GatherNote(command=gather):
-                    self._settle(row, await self._mover.gather(live, gather))
+                    self._settle(row, await self._mover.iterations.gather(live.execution, gather))
                 case TaskNote() as note:
                     await self._task(row, live, note)
         except StoreError:
@@ -191,10 +191,10 @@ class Work:
             self._settle(row, self._ended(row, State.FAILED))
 
     async def _render(self, row: JobRow, live: Live, command: Render) -> None:
-        run = self._mover.frame_of(live, command)
-        extra = await self._mover.extra_of(command, None)
+        run = frame_of(live, command)
+        extra = await self._mover.replies.extra_of(command)
         renderer = await self._patient.renderer(live, run, items=command.items, extra=extra)
-        event = await asyncio.to_thread(self._mover.answer, live, command, renderer)
+        event = await asyncio.to_thread(self._mover.replies.answer, live, command, renderer)
         self._settle(row, event)
 
     async def _inline(self, row: JobRow, live: Live) -> None:

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from batuta.engine.commands import CountRows, Gather, RestartIterations, StartIterations
-from batuta.engine.events import ChildEnded, ChildStarted, Counted, Created, Gathered
+from batuta.engine.events import ChildEnded, ChildPaused, ChildStarted, Counted, Created, Gathered
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.rollup import STOPPING
 from batuta.model.ids import ExecutionId, TaskRunId
+from batuta.model.instant import Instant
 from batuta.model.ion import write_row
 from batuta.model.state import History, State
 from batuta.operations.family import LOOP, children_of, newest_children_of
@@ -18,7 +19,7 @@ from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.executor.loops.values import Rows
 from batuta.storage.layout import execution_path, slug, to_uri
-from batuta.store.rows import ExecutionRow, LoopItem, ParentLink
+from batuta.store.rows import ExecutionRow, LoopItem, Mail, ParentLink
 
 _AT_ONCE = 500
 """Rows of outputs that are written at once."""
@@ -99,7 +100,11 @@ class Iterations:
             problem=problem,
         )
 
-    async def gather(self, execution: Execution, run: TaskRun, command: Gather) -> Gathered:
+    async def gather(self, execution: Execution, command: Gather) -> Gathered | None:
+        """None where the Loop is over meanwhile."""
+        run = execution.runs.get(command.task_run_id)
+        if run is None:
+            return None
         outputs: dict[str, Any] = {}
         problem = None
         try:
@@ -117,8 +122,12 @@ class Iterations:
             problem=problem,
         )
 
-    async def variables(self, execution_id: ExecutionId, draft: Draft | None) -> dict[str, Any]:
+    async def variables(
+        self, execution_id: ExecutionId | None, draft: Draft | None
+    ) -> dict[str, Any]:
         """`item` and `iteration`, for `breakWhen`. The execution may have ended in this very turn."""
+        if execution_id is None:
+            return {}
         live = draft.touched.get(execution_id) if draft is not None else None
         row: Live | ExecutionRow | None = live
         if row is None:
@@ -267,3 +276,12 @@ def _entry(item: LoopItem, outputs: Mapping[str, Any] | None) -> Mapping[str, An
 def _unreadable(uri: str, error: Exception) -> str:
     missing = isinstance(error, FileNotFoundError)
     return f"File `{uri}` does not exist" if missing else str(error)
+
+
+def tell_pause(live: Live, before: State, draft: Draft, *, at: Instant) -> None:
+    """The Loop that an iteration belongs to waits as the iteration does."""
+    link, paused = live.link, live.execution.state is State.PAUSED
+    if link is None or link.item is None or (before is State.PAUSED) is paused:
+        return
+    event = ChildPaused(at=at, task_run_id=link.task_run_id, index=link.item.index, paused=paused)
+    draft.inbox.append(Mail(link.execution_id, event))
