@@ -217,27 +217,36 @@ lease = _table(
     *_columns(_Long, "epoch until"),
 )
 
-flow = _table(
-    "flow",
-    "tenant namespace id revision",
-    *_columns(Text, "tenant namespace id"),
-    *_columns(Integer, "revision latest disabled deleted"),
-    *_columns(_Long, "updated"),
-    *_columns(Text, "description? labels?"),
-    *_columns(LargeBinary, "data"),
-    *_columns(Text, "source"),
-    rowid=True,
-)
 _LATEST = text("latest = 1")
-Index(
-    "flow_latest",
-    flow.c.tenant,
-    flow.c.namespace,
-    flow.c.id,
-    unique=True,
-    sqlite_where=_LATEST,
-    postgresql_where=_LATEST,
-)
+
+
+def _sources(name: str) -> Table:
+    """Texts of authors by namespace and id: a row for each revision, the last one marked."""
+    table = _table(
+        name,
+        "tenant namespace id revision",
+        *_columns(Text, "tenant namespace id"),
+        *_columns(Integer, "revision latest disabled deleted"),
+        *_columns(_Long, "updated"),
+        *_columns(Text, "description? labels?"),
+        *_columns(LargeBinary, "data"),
+        *_columns(Text, "source"),
+        rowid=True,
+    )
+    Index(
+        f"{name}_latest",
+        table.c.tenant,
+        table.c.namespace,
+        table.c.id,
+        unique=True,
+        sqlite_where=_LATEST,
+        postgresql_where=_LATEST,
+    )
+    return table
+
+
+flow = _sources("flow")
+template = _sources("template")
 
 kv = _table(
     "kv",

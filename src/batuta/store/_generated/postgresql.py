@@ -1003,6 +1003,117 @@ SETTING_GET = Statement('SELECT setting.data FROM setting WHERE setting.key = ?:
 SETTING_PUT = Statement('INSERT INTO setting (key, data) VALUES (?::VARCHAR, ?) ON CONFLICT (key) DO UPDATE SET data = excluded.data', ('key', 'data'))
 SETTING_DELETE = Statement('DELETE FROM setting WHERE setting.key = ?::VARCHAR', ('key',))
 SETTING_KEYS = Statement('SELECT setting.key FROM setting WHERE setting.key >= ?::VARCHAR AND setting.key < ?::VARCHAR ORDER BY setting.key', ('from', 'below'))
+TEMPLATE_INSERT = Bulk(
+    'INSERT INTO template (tenant, namespace, id, revision, latest, disabled, deleted, updated, description, labels, data, source) VALUES ',
+    '(?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::INTEGER, ?::INTEGER, ?::INTEGER, ?::INTEGER, ?::BIGINT, ?::VARCHAR, ?::VARCHAR, ?, ?::VARCHAR)',
+    '',
+    ('tenant', 'namespace', 'id', 'revision', 'latest', 'disabled', 'deleted', 'updated', 'description', 'labels', 'data', 'source'),
+)
+TEMPLATE_DEMOTE = Statement('UPDATE template SET latest=0 WHERE template.tenant = ?::VARCHAR AND template.namespace = ?::VARCHAR AND template.id = ?::VARCHAR AND template.latest = 1', ('tenant', 'namespace', 'id'))
+TEMPLATE_LATEST = Statement('SELECT template.tenant, template.namespace, template.id, template.revision, template.latest, template.disabled, template.deleted, template.updated, template.description, template.labels, template.data, template.source FROM template WHERE template.tenant = ?::VARCHAR AND template.namespace = ?::VARCHAR AND template.id = ?::VARCHAR AND template.latest = 1', ('tenant', 'namespace', 'id'))
+TEMPLATE_GET = Statement('SELECT template.tenant, template.namespace, template.id, template.revision, template.latest, template.disabled, template.deleted, template.updated, template.description, template.labels, template.data, template.source FROM template WHERE template.tenant = ?::VARCHAR AND template.namespace = ?::VARCHAR AND template.id = ?::VARCHAR AND template.revision = ?::INTEGER', ('tenant', 'namespace', 'id', 'revision'))
+TEMPLATE_REVISIONS = Statement('SELECT template.tenant, template.namespace, template.id, template.revision, template.latest, template.disabled, template.deleted, template.updated, template.description, template.labels, template.data, template.source FROM template WHERE template.tenant = ?::VARCHAR AND template.namespace = ?::VARCHAR AND template.id = ?::VARCHAR ORDER BY template.revision', ('tenant', 'namespace', 'id'))
+TEMPLATE_NAMESPACES = Statement('SELECT DISTINCT template.namespace FROM template WHERE template.tenant = ?::VARCHAR AND template.latest = 1 AND template.deleted = 0 ORDER BY template.namespace', ('tenant',))
+TEMPLATE_SEARCH = Search(
+    select='SELECT template.tenant, template.namespace, template.id, template.revision, template.latest, template.disabled, template.deleted, template.updated, template.description, template.labels, template.data, template.source FROM template',
+    count='SELECT count(*) AS count_1 FROM (SELECT 1 FROM template',
+    key='template.namespace, template.id, template.tenant, template.revision',
+    order='template.namespace, template.id, template.tenant',
+    kinds={'q': Kind.SEARCH, 'source': Kind.SEARCH, 'tenant': Kind.TEXT, 'namespace': Kind.TEXT, 'id': Kind.TEXT, 'revision': Kind.NUMBER, 'updated': Kind.NUMBER, 'disabled': Kind.FLAG, 'deleted': Kind.FLAG, 'labels': Kind.LABELS, 'latest': Kind.FLAG},
+    filters={
+        'q': {
+            'EQUALS': "(coalesce(template.namespace ILIKE ?::VARCHAR ESCAPE '\\', false) OR coalesce(template.id ILIKE ?::VARCHAR ESCAPE '\\', false) OR coalesce(template.description ILIKE ?::VARCHAR ESCAPE '\\', false) OR coalesce(template.labels ILIKE ?::VARCHAR ESCAPE '\\', false))",
+            'NOT_EQUALS': "(NOT (coalesce(template.namespace ILIKE ?::VARCHAR ESCAPE '\\', false) OR coalesce(template.id ILIKE ?::VARCHAR ESCAPE '\\', false) OR coalesce(template.description ILIKE ?::VARCHAR ESCAPE '\\', false) OR coalesce(template.labels ILIKE ?::VARCHAR ESCAPE '\\', false)))",
+        },
+        'source': {
+            'EQUALS': "coalesce(template.source ILIKE ?::VARCHAR ESCAPE '\\', false)",
+            'NOT_EQUALS': "NOT coalesce(template.source ILIKE ?::VARCHAR ESCAPE '\\', false)",
+        },
+        'tenant': {
+            'EQUALS': 'template.tenant = ?::VARCHAR',
+            'NOT_EQUALS': 'template.tenant IS DISTINCT FROM ?::VARCHAR',
+            'IN': 'template.tenant IN (??)',
+            'NOT_IN': '(template.tenant IS NULL OR (template.tenant NOT IN (??)))',
+            'GREATER_THAN': 'template.tenant > ?::VARCHAR',
+            'STARTS_WITH': 'substr(template.tenant, 1, length(?::VARCHAR)) = ?::VARCHAR',
+            'ENDS_WITH': 'right(template.tenant, length(?::VARCHAR)) = ?::VARCHAR',
+            'CONTAINS': 'strpos(template.tenant, ?::VARCHAR) > 0',
+            'REGEX': 'template.tenant ~ ?::VARCHAR',
+            'PREFIX': '(template.tenant = ?::VARCHAR OR (template.tenant COLLATE "C") >= (?::VARCHAR || \'.\') AND (template.tenant COLLATE "C") < (?::VARCHAR || \'/\'))',
+        },
+        'namespace': {
+            'EQUALS': 'template.namespace = ?::VARCHAR',
+            'NOT_EQUALS': 'template.namespace IS DISTINCT FROM ?::VARCHAR',
+            'IN': 'template.namespace IN (??)',
+            'NOT_IN': '(template.namespace IS NULL OR (template.namespace NOT IN (??)))',
+            'GREATER_THAN': 'template.namespace > ?::VARCHAR',
+            'STARTS_WITH': 'substr(template.namespace, 1, length(?::VARCHAR)) = ?::VARCHAR',
+            'ENDS_WITH': 'right(template.namespace, length(?::VARCHAR)) = ?::VARCHAR',
+            'CONTAINS': 'strpos(template.namespace, ?::VARCHAR) > 0',
+            'REGEX': 'template.namespace ~ ?::VARCHAR',
+            'PREFIX': '(template.namespace = ?::VARCHAR OR (template.namespace COLLATE "C") >= (?::VARCHAR || \'.\') AND (template.namespace COLLATE "C") < (?::VARCHAR || \'/\'))',
+        },
+        'id': {
+            'EQUALS': 'template.id = ?::VARCHAR',
+            'NOT_EQUALS': 'template.id IS DISTINCT FROM ?::VARCHAR',
+            'IN': 'template.id IN (??)',
+            'NOT_IN': '(template.id IS NULL OR (template.id NOT IN (??)))',
+            'GREATER_THAN': 'template.id > ?::VARCHAR',
+            'STARTS_WITH': 'substr(template.id, 1, length(?::VARCHAR)) = ?::VARCHAR',
+            'ENDS_WITH': 'right(template.id, length(?::VARCHAR)) = ?::VARCHAR',
+            'CONTAINS': 'strpos(template.id, ?::VARCHAR) > 0',
+            'REGEX': 'template.id ~ ?::VARCHAR',
+            'PREFIX': '(template.id = ?::VARCHAR OR (template.id COLLATE "C") >= (?::VARCHAR || \'.\') AND (template.id COLLATE "C") < (?::VARCHAR || \'/\'))',
+        },
+        'revision': {
+            'EQUALS': 'template.revision = ?::INTEGER',
+            'NOT_EQUALS': 'template.revision IS DISTINCT FROM ?::INTEGER',
+            'IN': 'template.revision IN (??)',
+            'NOT_IN': '(template.revision IS NULL OR (template.revision NOT IN (??)))',
+            'GREATER_THAN': 'template.revision > ?::INTEGER',
+            'LESS_THAN': 'template.revision < ?::INTEGER',
+            'GREATER_THAN_OR_EQUAL_TO': 'template.revision >= ?::INTEGER',
+            'LESS_THAN_OR_EQUAL_TO': 'template.revision <= ?::INTEGER',
+        },
+        'updated': {
+            'EQUALS': 'template.updated = ?::BIGINT',
+            'NOT_EQUALS': 'template.updated IS DISTINCT FROM ?::BIGINT',
+            'IN': 'template.updated IN (??)',
+            'NOT_IN': '(template.updated IS NULL OR (template.updated NOT IN (??)))',
+            'GREATER_THAN': 'template.updated > ?::BIGINT',
+            'LESS_THAN': 'template.updated < ?::BIGINT',
+            'GREATER_THAN_OR_EQUAL_TO': 'template.updated >= ?::BIGINT',
+            'LESS_THAN_OR_EQUAL_TO': 'template.updated <= ?::BIGINT',
+        },
+        'disabled': {
+            'EQUALS': 'coalesce(template.disabled, 0) = ?::INTEGER',
+            'NOT_EQUALS': 'coalesce(template.disabled, 0) != ?::INTEGER',
+        },
+        'deleted': {
+            'EQUALS': 'coalesce(template.deleted, 0) = ?::INTEGER',
+            'NOT_EQUALS': 'coalesce(template.deleted, 0) != ?::INTEGER',
+        },
+        'labels': {
+            'EQUALS': 'coalesce(strpos(template.labels, ?::VARCHAR), 0) > 0',
+            'NOT_EQUALS': 'coalesce(strpos(template.labels, ?::VARCHAR), 0) = 0',
+            'CONTAINS': '(EXISTS (SELECT 1 FROM jsonb_array_elements(template.labels::jsonb) AS label WHERE label ->> 0 = ? AND strpos(label ->> 1, ?) > 0))',
+        },
+        'latest': {
+            'EQUALS': 'coalesce(template.latest, 0) = ?::INTEGER',
+            'NOT_EQUALS': 'coalesce(template.latest, 0) != ?::INTEGER',
+        },
+    },
+    sorts={
+        'tenant': 'template.tenant',
+        'namespace': 'template.namespace',
+        'id': 'template.id',
+        'revision': 'template.revision',
+        'updated': 'template.updated',
+        'disabled': 'template.disabled',
+        'deleted': 'template.deleted',
+        'latest': 'template.latest',
+    },
+)
 TRIGGER_PUT = Bulk(
     'INSERT INTO trigger_state (tenant, namespace, flow_id, trigger_id, date, next_date, disabled, execution_id, evaluate_running, updated, worker_id, backfill, stop_after, memory) VALUES ',
     '(?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::BIGINT, ?::BIGINT, ?::INTEGER, ?::VARCHAR, ?::BIGINT, ?::BIGINT, ?::VARCHAR, ?, ?, ?)',

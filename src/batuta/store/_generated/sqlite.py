@@ -1003,6 +1003,117 @@ SETTING_GET = Statement('SELECT setting.data FROM setting WHERE setting."key" = 
 SETTING_PUT = Statement('INSERT INTO setting ("key", data) VALUES (?, ?) ON CONFLICT ("key") DO UPDATE SET data = excluded.data', ('key', 'data'))
 SETTING_DELETE = Statement('DELETE FROM setting WHERE setting."key" = ?', ('key',))
 SETTING_KEYS = Statement('SELECT setting."key" FROM setting WHERE setting."key" >= ? AND setting."key" < ? ORDER BY setting."key"', ('from', 'below'))
+TEMPLATE_INSERT = Bulk(
+    'INSERT INTO template (tenant, namespace, id, revision, latest, disabled, deleted, updated, description, labels, data, source) VALUES ',
+    '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    '',
+    ('tenant', 'namespace', 'id', 'revision', 'latest', 'disabled', 'deleted', 'updated', 'description', 'labels', 'data', 'source'),
+)
+TEMPLATE_DEMOTE = Statement('UPDATE template SET latest=0 WHERE template.tenant = ? AND template.namespace = ? AND template.id = ? AND template.latest = 1', ('tenant', 'namespace', 'id'))
+TEMPLATE_LATEST = Statement('SELECT template.tenant, template.namespace, template.id, template.revision, template.latest, template.disabled, template.deleted, template.updated, template.description, template.labels, template.data, template.source FROM template WHERE template.tenant = ? AND template.namespace = ? AND template.id = ? AND template.latest = 1', ('tenant', 'namespace', 'id'))
+TEMPLATE_GET = Statement('SELECT template.tenant, template.namespace, template.id, template.revision, template.latest, template.disabled, template.deleted, template.updated, template.description, template.labels, template.data, template.source FROM template WHERE template.tenant = ? AND template.namespace = ? AND template.id = ? AND template.revision = ?', ('tenant', 'namespace', 'id', 'revision'))
+TEMPLATE_REVISIONS = Statement('SELECT template.tenant, template.namespace, template.id, template.revision, template.latest, template.disabled, template.deleted, template.updated, template.description, template.labels, template.data, template.source FROM template WHERE template.tenant = ? AND template.namespace = ? AND template.id = ? ORDER BY template.revision', ('tenant', 'namespace', 'id'))
+TEMPLATE_NAMESPACES = Statement('SELECT DISTINCT template.namespace FROM template WHERE template.tenant = ? AND template.latest = 1 AND template.deleted = 0 ORDER BY template.namespace', ('tenant',))
+TEMPLATE_SEARCH = Search(
+    select='SELECT template.tenant, template.namespace, template.id, template.revision, template.latest, template.disabled, template.deleted, template.updated, template.description, template.labels, template.data, template.source FROM template',
+    count='SELECT count(*) AS count_1 FROM (SELECT 1 FROM template',
+    key='template.namespace, template.id, template.tenant, template.revision',
+    order='template.namespace, template.id, template.tenant',
+    kinds={'q': Kind.SEARCH, 'source': Kind.SEARCH, 'tenant': Kind.TEXT, 'namespace': Kind.TEXT, 'id': Kind.TEXT, 'revision': Kind.NUMBER, 'updated': Kind.NUMBER, 'disabled': Kind.FLAG, 'deleted': Kind.FLAG, 'labels': Kind.LABELS, 'latest': Kind.FLAG},
+    filters={
+        'q': {
+            'EQUALS': "(coalesce(template.namespace LIKE ? ESCAPE '\\', false) = 1 OR coalesce(template.id LIKE ? ESCAPE '\\', false) = 1 OR coalesce(template.description LIKE ? ESCAPE '\\', false) = 1 OR coalesce(template.labels LIKE ? ESCAPE '\\', false) = 1)",
+            'NOT_EQUALS': "(NOT (coalesce(template.namespace LIKE ? ESCAPE '\\', false) = 1 OR coalesce(template.id LIKE ? ESCAPE '\\', false) = 1 OR coalesce(template.description LIKE ? ESCAPE '\\', false) = 1 OR coalesce(template.labels LIKE ? ESCAPE '\\', false) = 1))",
+        },
+        'source': {
+            'EQUALS': "coalesce(template.source LIKE ? ESCAPE '\\', false) = 1",
+            'NOT_EQUALS': "coalesce(template.source LIKE ? ESCAPE '\\', false) = 0",
+        },
+        'tenant': {
+            'EQUALS': 'template.tenant = ?',
+            'NOT_EQUALS': 'template.tenant IS NOT ?',
+            'IN': 'template.tenant IN (??)',
+            'NOT_IN': '(template.tenant IS NULL OR (template.tenant NOT IN (??)))',
+            'GREATER_THAN': 'template.tenant > ?',
+            'STARTS_WITH': 'substr(template.tenant, 1, length(?)) = ?',
+            'ENDS_WITH': 'substr(template.tenant, -length(?)) = ?',
+            'CONTAINS': 'instr(template.tenant, ?) > 0',
+            'REGEX': 'template.tenant REGEXP ?',
+            'PREFIX': "(template.tenant = ? OR template.tenant >= (? || '.') AND template.tenant < (? || '/'))",
+        },
+        'namespace': {
+            'EQUALS': 'template.namespace = ?',
+            'NOT_EQUALS': 'template.namespace IS NOT ?',
+            'IN': 'template.namespace IN (??)',
+            'NOT_IN': '(template.namespace IS NULL OR (template.namespace NOT IN (??)))',
+            'GREATER_THAN': 'template.namespace > ?',
+            'STARTS_WITH': 'substr(template.namespace, 1, length(?)) = ?',
+            'ENDS_WITH': 'substr(template.namespace, -length(?)) = ?',
+            'CONTAINS': 'instr(template.namespace, ?) > 0',
+            'REGEX': 'template.namespace REGEXP ?',
+            'PREFIX': "(template.namespace = ? OR template.namespace >= (? || '.') AND template.namespace < (? || '/'))",
+        },
+        'id': {
+            'EQUALS': 'template.id = ?',
+            'NOT_EQUALS': 'template.id IS NOT ?',
+            'IN': 'template.id IN (??)',
+            'NOT_IN': '(template.id IS NULL OR (template.id NOT IN (??)))',
+            'GREATER_THAN': 'template.id > ?',
+            'STARTS_WITH': 'substr(template.id, 1, length(?)) = ?',
+            'ENDS_WITH': 'substr(template.id, -length(?)) = ?',
+            'CONTAINS': 'instr(template.id, ?) > 0',
+            'REGEX': 'template.id REGEXP ?',
+            'PREFIX': "(template.id = ? OR template.id >= (? || '.') AND template.id < (? || '/'))",
+        },
+        'revision': {
+            'EQUALS': 'template.revision = ?',
+            'NOT_EQUALS': 'template.revision IS NOT ?',
+            'IN': 'template.revision IN (??)',
+            'NOT_IN': '(template.revision IS NULL OR (template.revision NOT IN (??)))',
+            'GREATER_THAN': 'template.revision > ?',
+            'LESS_THAN': 'template.revision < ?',
+            'GREATER_THAN_OR_EQUAL_TO': 'template.revision >= ?',
+            'LESS_THAN_OR_EQUAL_TO': 'template.revision <= ?',
+        },
+        'updated': {
+            'EQUALS': 'template.updated = ?',
+            'NOT_EQUALS': 'template.updated IS NOT ?',
+            'IN': 'template.updated IN (??)',
+            'NOT_IN': '(template.updated IS NULL OR (template.updated NOT IN (??)))',
+            'GREATER_THAN': 'template.updated > ?',
+            'LESS_THAN': 'template.updated < ?',
+            'GREATER_THAN_OR_EQUAL_TO': 'template.updated >= ?',
+            'LESS_THAN_OR_EQUAL_TO': 'template.updated <= ?',
+        },
+        'disabled': {
+            'EQUALS': 'coalesce(template.disabled, 0) = ?',
+            'NOT_EQUALS': 'coalesce(template.disabled, 0) != ?',
+        },
+        'deleted': {
+            'EQUALS': 'coalesce(template.deleted, 0) = ?',
+            'NOT_EQUALS': 'coalesce(template.deleted, 0) != ?',
+        },
+        'labels': {
+            'EQUALS': 'coalesce(instr(template.labels, ?), 0) > 0',
+            'NOT_EQUALS': 'coalesce(instr(template.labels, ?), 0) = 0',
+            'CONTAINS': "(EXISTS (SELECT 1 FROM json_each(template.labels) AS label WHERE json_extract(label.value, '$[0]') = ? AND instr(json_extract(label.value, '$[1]'), ?) > 0))",
+        },
+        'latest': {
+            'EQUALS': 'coalesce(template.latest, 0) = ?',
+            'NOT_EQUALS': 'coalesce(template.latest, 0) != ?',
+        },
+    },
+    sorts={
+        'tenant': 'template.tenant',
+        'namespace': 'template.namespace',
+        'id': 'template.id',
+        'revision': 'template.revision',
+        'updated': 'template.updated',
+        'disabled': 'template.disabled',
+        'deleted': 'template.deleted',
+        'latest': 'template.latest',
+    },
+)
 TRIGGER_PUT = Bulk(
     'INSERT INTO trigger_state (tenant, namespace, flow_id, trigger_id, date, next_date, disabled, execution_id, evaluate_running, updated, worker_id, backfill, stop_after, memory) VALUES ',
     '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',

@@ -1,4 +1,4 @@
-"""Flows, key-values, triggers and settings in memory."""
+"""Flows, templates, key-values, triggers and settings in memory."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -17,32 +17,38 @@ from batuta.store.visible import flows_only, is_there, next_version, values_only
 
 
 class MemoryFlows:
-    def __init__(self, tables: Tables, gate: Gate) -> None:
-        self._tables = tables
+    """Flows, or templates: only of flows is told when they change."""
+
+    def __init__(
+        self, table: dict[FlowKey, list[FlowRow]], gate: Gate, *, name: str = "flow"
+    ) -> None:
+        self._table = table
         self._gate = gate
+        self._name = name
 
     async def save(self, row: FlowRow) -> None:
         def work(feed: Feed) -> None:
-            revisions = self._tables.flows.get(row.key, [])
+            revisions = self._table.get(row.key, [])
             last = revisions[-1].revision if revisions else 0
             if row.revision != last + 1:
                 raise ConflictError(
-                    f"flow {row.key} is at revision {last}, so {row.revision} cannot follow",
-                    table="flow",
+                    f"{self._name} {row.key} is at revision {last}, so {row.revision} cannot follow",
+                    table=self._name,
                 )
-            self._tables.flows.setdefault(row.key, []).append(row)
-            feed.flows.append(row.key)
+            self._table.setdefault(row.key, []).append(row)
+            if self._name == "flow":
+                feed.flows.append(row.key)
 
         await self._gate.write(work)
 
     async def get(self, key: FlowKey, *, revision: int | None = None) -> FlowRow | None:
-        revisions = self._tables.flows.get(key, [])
+        revisions = self._table.get(key, [])
         if revision is None:
             return revisions[-1] if revisions else None
         return next((row for row in revisions if row.revision == revision), None)
 
     async def revisions(self, key: FlowKey) -> Sequence[FlowRow]:
-        return list(self._tables.flows.get(key, []))
+        return list(self._table.get(key, []))
 
     async def search(self, query: Query) -> Page[FlowRow]:
         page = FLOWS.page(self._marked(), flows_only(query))
@@ -52,13 +58,13 @@ class MemoryFlows:
         return sorted(
             {
                 key.namespace
-                for key, revisions in self._tables.flows.items()
+                for key, revisions in self._table.items()
                 if key.tenant == tenant and not revisions[-1].deleted
             }
         )
 
     def _marked(self) -> Iterator[tuple[FlowRow, bool]]:
-        for revisions in self._tables.flows.values():
+        for revisions in self._table.values():
             for row in revisions:
                 yield row, row is revisions[-1]
 

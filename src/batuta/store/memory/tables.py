@@ -48,6 +48,7 @@ class Tables:
         self.queue: dict[ExecutionId, FlowKey] = {}
         self.leases: dict[int, Lease] = {}
         self.flows: dict[FlowKey, list[FlowRow]] = {}
+        self.templates: dict[FlowKey, list[FlowRow]] = {}
         self.kv: dict[tuple[str, str, str], list[KvRow]] = {}
         self.triggers: dict[TriggerKey, TriggerRow] = {}
         self.fires: dict[Used, Fire] = {}

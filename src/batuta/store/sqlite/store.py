@@ -9,7 +9,7 @@ from batuta.store.rows import Turn
 from batuta.store.sqlite.connection import prepare
 from batuta.store.sqlite.database import Database
 from batuta.store.sqlite.executions import SqliteExecutions
-from batuta.store.sqlite.flows import SqliteFlows
+from batuta.store.sqlite.flows import TEMPLATES, SqliteFlows
 from batuta.store.sqlite.journal import SqliteJournal
 from batuta.store.sqlite.kv import SqliteKeyValues
 from batuta.store.sqlite.presence import Presence
@@ -28,6 +28,7 @@ class SqliteStore:
         self.executions = SqliteExecutions(database)
         self.queues = SqliteQueues(database)
         self.flows = SqliteFlows(database)
+        self.templates = SqliteFlows(database, TEMPLATES)
         self.journal = SqliteJournal(database)
         self.kv = SqliteKeyValues(database)
         self.triggers = SqliteTriggers(database)

@@ -86,3 +86,20 @@ async def tenants_are_apart(store: Store) -> None:
     equal(await store.flows.namespaces("other"), [FLOW.namespace])
     query = Query(filters=[Filter("tenant", Op.EQUALS, "other")])
     equal([row.key for row in (await store.flows.search(query)).rows], [other])
+
+
+async def templates_are_kept_like_flows_and_apart_from_them(store: Store) -> None:
+    heard: list[Committed] = []
+    await store.flows.save(flow(source="a flow"))
+    store.changes(heard.append)
+    for number in (1, 2):
+        await store.templates.save(flow(revision=number, source=f"template {number}"))
+    equal([change.flows for change in heard if change.flows], [])
+    found = await store.templates.get(FLOW)
+    equal(None if found is None else found.source, "template 2")
+    equal([row.revision for row in await store.templates.revisions(FLOW)], [1, 2])
+    equal([row.source for row in (await store.templates.search(Query())).rows], ["template 2"])
+    equal([row.source for row in (await store.flows.search(Query())).rows], ["a flow"])
+    equal(await store.templates.namespaces("main"), [FLOW.namespace])
+    error = await raises(ConflictError, store.templates.save(flow(revision=2)))
+    equal(error.table, "template")

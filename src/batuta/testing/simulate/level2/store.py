@@ -42,7 +42,7 @@ class SimulatedStore(MemoryStore):
         self.executions = _Executions(self)
         self.queues = _Queues(self)
         self.triggers = _Triggers(self)
-        self.flows = MemoryFlows(tables, self._gate)
+        self.flows = MemoryFlows(tables.flows, self._gate)
         self.journal = MemoryJournal(tables, self._gate)
         self.kv = MemoryKeyValues(tables, self._gate)
         self._delay = delay
