@@ -154,7 +154,7 @@ EDITED = {
     # what is asked: situations in which it is refused, and those that do not end as `usual`
     "restart": (set(SITUATIONS) - {"paused", "failed"}, "SUCCESS", {}),
     "restart as copy": (set(SITUATIONS) - {"paused", "failed"}, "SUCCESS", {}),
-    "replay": (set(), "SUCCESS", {"paused": "PAUSED", "breakpoint": "BREAKPOINT"}),
+    "replay": (set(), "SUCCESS", {"scheduled": "CREATED", "paused": "PAUSED", "breakpoint": "BREAKPOINT"}),
     "replay task": (BEFORE, "SUCCESS", {"breakpoint": "BREAKPOINT"}),
     "mark SUCCESS": (BEFORE | {"killing", "exiting"}, "SUCCESS", {}),
     "mark FAILED": (BEFORE | {"killing", "exiting"}, "FAILED", {}),
