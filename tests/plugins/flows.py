@@ -19,6 +19,7 @@ _SHORT = re.compile(
     r"\btype: ((?:condition|debug|execution|flow|http|kv|log|metric|namespace|output|state|storage|templating|trigger)\.\w+)"
 )
 _ID = re.compile(r"""(execution=["]|Execution ')\w+""")
+_TIME = re.compile(r"\b\d\d:\d\d:\d\d\.\d{3}\b")
 _URI = re.compile(r"kestra://[^\s\"']*")
 AT_ONCE = 16
 QUIET = frozenset({"TRACE", "DEBUG"})
@@ -148,4 +149,5 @@ def _without_uris(value: Any) -> Any:
 
 
 def _shown(message: str) -> str:
+    message = _TIME.sub("<time>", message)
     return _ID.sub(r"\1<id>", _URI.sub("<uri>", message))
