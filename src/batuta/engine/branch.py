@@ -152,8 +152,6 @@ def _list(node: Any, branch: Branch) -> tuple[TaskId, ...]:
             tasks = node.errors
         case Branch.FINALLY:
             tasks = node.finally_
-        case Branch.TASKS:
-            tasks = ()
         case _:
             tasks = node.after
     result: tuple[TaskId, ...] = tasks
