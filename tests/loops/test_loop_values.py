@@ -6,6 +6,7 @@ import pytest
 
 from batuta.model import codec
 from batuta.model.ion import read_values
+from batuta.operations.rendering.evaluate import evaluate
 from batuta.testing.system import SOMEBODY, System
 from tests.loops.running import (
     CORE,
@@ -243,3 +244,16 @@ async def test_a_subflow_inside_of_a_loop() -> None:
         source = flow(loop("[a, b]", putting_out("{{ outputs.call.outputs.o }}"), tasks=call))
         view = await ran(system, source)
         assert texts(view) == ["a!", "b!"]
+
+
+async def test_an_expression_is_tried_on_an_iteration() -> None:
+    source = flow(
+        returning("before", "4"), loop('["a"]', TEXT), head="inputs: [{id: i, type: STRING}]"
+    )
+    expression = (
+        "{{ inputs.i }} {{ outputs.before.value }} {{ outputs.say.value }} {{ item.value }}"
+    )
+    async with System.open() as system:
+        (row,) = await iterations(system, await ran(system, source, i="1"))
+        found = await evaluate(SOMEBODY, system.services, row.execution.id, expression=expression)
+        assert found.result == "1 4 0 a a"

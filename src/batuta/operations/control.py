@@ -32,6 +32,7 @@ from batuta.operations.errors import (
     Violation,
 )
 from batuta.operations.executions import get_row
+from batuta.operations.family import NOT_ENDED, children_of
 from batuta.operations.files import PlacedFiles, Upload, place_files, store_files
 from batuta.operations.order import Ordered, carry_out, is_over, is_visible, send, taken
 from batuta.operations.rendering.lookup import resolve_declared
@@ -299,13 +300,6 @@ def _placed(
 
 
 async def _kill_children(services: Services, execution_id: ExecutionId) -> None:
-    at = services.clock.now()
-    children = await services.store.executions.children(execution_id)
-    await send(
-        services,
-        [
-            Mail(row.execution.id, KillRequested(at=at))
-            for row in children
-            if not row.execution.state.is_terminal
-        ],
-    )
+    event = KillRequested(at=services.clock.now())
+    running = children_of(services, execution_id, NOT_ENDED)
+    await send(services, [Mail(row.execution.id, event) async for row in running])

@@ -11,7 +11,7 @@ from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant
 from batuta.operations.caller import Caller
 from batuta.operations.errors import NotFoundError
-from batuta.operations.family import HIDDEN_KINDS, iterations_of
+from batuta.operations.family import HIDDEN_KINDS, LOOP, iterations_of
 from batuta.operations.order import end, is_over, is_visible, remove
 from batuta.operations.query import EXECUTION, Condition, Page, Search, to_query, visible
 from batuta.operations.services import Services
@@ -93,6 +93,7 @@ async def of_flow(
         Filter("tenant", Op.EQUALS, flow.tenant),
         Filter("namespace", Op.EQUALS, flow.namespace),
         Filter("flow_id", Op.EQUALS, flow.id),
+        Filter("kind", Op.NOT_EQUALS, LOOP),
     ]
     found = await services.store.executions.search(
         Query(filters=filters, page=page.number, size=page.size)

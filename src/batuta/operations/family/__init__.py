@@ -1,6 +1,7 @@
 """Executions that belong to others: the iterations of Loops, and what task runs have started otherwise."""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from batuta.engine.plan import Iterations
 from batuta.model.ids import ExecutionId
@@ -9,7 +10,7 @@ from batuta.operations.errors import NotFoundError
 from batuta.operations.plans import InvalidFlowError
 from batuta.operations.services import Services
 from batuta.store.query import Filter, Op, Query, Sort
-from batuta.store.rows import ExecutionRow
+from batuta.store.rows import ExecutionRow, LoopItem
 
 LOOP = "LOOP"
 """The kind of an iteration: part of another execution, and never met without it."""
@@ -97,3 +98,28 @@ async def _may_have_inner(services: Services, row: ExecutionRow) -> bool:
     except (NotFoundError, InvalidFlowError):
         return True
     return any(isinstance(node, Iterations) for node in plan.nodes.values())
+
+
+async def around(services: Services, row: ExecutionRow) -> Sequence[ExecutionRow]:
+    """The execution, then those whose Loops it is inside of, the nearest first."""
+    found = [row]
+    while (link := found[-1].link) is not None and link.item is not None:
+        outer = await services.store.executions.get(link.execution_id)
+        if outer is None:
+            break
+        found.append(outer)
+    return found
+
+
+def item_variable(item: LoopItem) -> dict[str, Any]:
+    """`item` inside an iteration of a Loop; `parents` are the loops around, the nearest first."""
+    chain = []
+    at: LoopItem | None = item
+    while at is not None:
+        chain.append(at)
+        at = at.parent
+    own, *parents = (
+        {"value": one.value, "index": one.index, **({} if one.key is None else {"key": one.key})}
+        for one in chain
+    )
+    return {**own, "parent": parents[0], "parents": parents} if parents else own

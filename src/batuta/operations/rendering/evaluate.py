@@ -17,6 +17,7 @@ from batuta.model.instant import to_iso
 from batuta.operations.caller import Caller
 from batuta.operations.errors import NotFoundError
 from batuta.operations.executions import get_row
+from batuta.operations.family import around, item_variable
 from batuta.operations.plans import Compiled
 from batuta.operations.rendering.lookup import InputHost
 from batuta.operations.services import Services
@@ -45,11 +46,19 @@ async def evaluate(
     task_run_id: TaskRunId | None = None,
 ) -> Evaluation:
     """Render with the variables of the execution, or of one of its task runs. Raises `NotFoundError`."""
-    execution = (await get_row(caller, services, execution_id)).execution
+    row = await get_row(caller, services, execution_id)
+    execution = row.execution
+    family = await around(services, row)
+    root = family[-1].execution
     compiled = await services.plans.get(execution.flow, execution.revision)
     variables = execution_variables(services, execution)
-    variables["inputs"] = masked_inputs(execution.inputs, compiled)
-    outputs = await _outputs(services, execution)
+    variables["inputs"] = masked_inputs(root.inputs, compiled)
+    if row.link is not None and row.link.item is not None:
+        variables["item"] = item_variable(row.link.item)
+        variables["trigger"] = (root.trigger or {}).get("variables") or {}
+    outputs: dict[str, Any] = {}
+    for one in reversed(family):
+        outputs |= await _outputs(services, one.execution)
     variables["outputs"] = outputs
     if task_run_id is not None:
         rows = await services.store.executions.ancestors(execution_id, task_run_id)

@@ -9,7 +9,6 @@ from batuta.model.instant import to_iso
 from batuta.operations.start import nested_labels
 from batuta.sdk.context import attempt_key
 from batuta.server.context.outputs import OutputTree
-from batuta.store.rows import LoopItem
 
 
 class Surroundings:
@@ -65,20 +64,6 @@ def execution_variables(
         if str(root.trigger.get("type", "")).endswith(".Schedule"):
             variables["schedule"] = trigger
     return variables
-
-
-def item_variable(item: LoopItem) -> dict[str, Any]:
-    """`item` inside an iteration of a Loop; `parents` are the loops around, the nearest first."""
-    chain = []
-    at: LoopItem | None = item
-    while at is not None:
-        chain.append(at)
-        at = at.parent
-    own, *parents = (
-        {"value": one.value, "index": one.index, **({} if one.key is None else {"key": one.key})}
-        for one in chain
-    )
-    return {**own, "parent": parents[0], "parents": parents} if parents else own
 
 
 def frame_variables(

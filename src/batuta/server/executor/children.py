@@ -1,6 +1,6 @@
 """Executions that an execution starts: subflows, batches of ForEachItem, and its own next attempt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from batuta.engine.commands import RestartChildren, StartChild
@@ -165,10 +165,6 @@ class Children:
             index=command.index,
         )
         draft.inbox.append(Mail(live.execution.id, event))
-
-    async def _of_run(self, live: Live, run_id: TaskRunId) -> Sequence[ExecutionRow]:
-        rows = await self._services.store.executions.children(live.execution.id)
-        return [row for row in rows if row.link is not None and row.link.task_run_id == run_id]
 
     async def _new(self, live: Live, command: StartChild) -> ExecutionRow:
         parent = live.execution

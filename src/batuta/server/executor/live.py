@@ -9,10 +9,11 @@ from batuta.engine.plan import Plan
 from batuta.flow.inputs import secret_ids, visible_inputs
 from batuta.model import codec
 from batuta.model.ids import TaskId, TaskRunId
+from batuta.operations.family import item_variable
 from batuta.sdk.input import Input
 from batuta.server.context.outputs import OutputTree
 from batuta.server.context.secrets import Cipher, decrypt_inputs, reveal
-from batuta.server.context.variables import execution_variables, item_variable
+from batuta.server.context.variables import execution_variables
 from batuta.server.worker.log import Masks
 from batuta.store.rows import ParentLink
 

@@ -11,10 +11,9 @@ from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import Instant
 from batuta.model.ion import write_row
 from batuta.model.state import History, State
-from batuta.operations.family import LOOP, children_of, newest_children_of
+from batuta.operations.family import LOOP, children_of, item_variable, newest_children_of
 from batuta.operations.repeat import run_again_turn
 from batuta.operations.services import Services
-from batuta.server.context.variables import item_variable
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.executor.loops.values import Rows
