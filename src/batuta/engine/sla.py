@@ -11,7 +11,7 @@ from batuta.engine.turn import Turn
 from batuta.engine.values import is_truthy, to_text
 from batuta.model.duration import format_duration
 from batuta.model.label import merge_labels
-from batuta.model.state import History, State
+from batuta.model.state import State, followed
 
 _STATES = {"FAIL": State.FAILED, "CANCEL": State.CANCELLED}
 _OVER = frozenset({Phase.AFTER, Phase.ENDED})
@@ -82,5 +82,5 @@ def _mark_last(turn: Turn, state: State | None) -> None:
     last = turn.course.agenda[-1] if turn.course.agenda else None
     if isinstance(last, Ended) and state is not None:
         run = last.run
-        changed = (*run.histories, History(state, turn.at))
+        changed = followed(run.histories, state, turn.at)
         turn.save(msgspec.structs.replace(run, histories=changed))

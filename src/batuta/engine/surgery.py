@@ -19,7 +19,7 @@ from batuta.engine.turn import closed
 from batuta.model.ids import ExecutionId, TaskRunId, derived_id
 from batuta.model.instant import Instant
 from batuta.model.label import Label, merge_labels
-from batuta.model.state import History, State
+from batuta.model.state import History, State, followed
 
 _replace = msgspec.structs.replace
 _RESTARTED = Label("system.restarted", "true")
@@ -72,7 +72,9 @@ def restart(
     ]
     header = _restarted_header(execution, at, labels=(_RESTARTED,))
     if new_id is not None:
-        return _copied(plan, execution, kept, header=header, new_id=new_id)
+        begun = [run if run.state.is_terminal else _reopened(plan, run, at) for run in kept]
+        fitting = [run for run in begun if run.state.is_terminal or lineage.fits(run)]
+        return _copied(plan, execution, fitting, header=header, new_id=new_id)
     return _edited(plan, header, before=rows, after=kept)
 
 
@@ -216,9 +218,9 @@ def _marked(plan: Plan, run: TaskRun, *, state: State, at: Instant) -> TaskRun:
         state = State.SUCCESS
     attempts = run.attempts
     if attempts:
-        last = _replace(attempts[-1], histories=(*attempts[-1].histories, History(state, at)))
+        last = _replace(attempts[-1], histories=followed(attempts[-1].histories, state, at))
         attempts = (*attempts[:-1], last)
-    return _replace(run, histories=(*run.histories, History(state, at)), attempts=attempts)
+    return _replace(run, histories=followed(run.histories, state, at), attempts=attempts)
 
 
 def _below(marked: TaskRun, run: TaskRun, at: Instant) -> TaskRun:
@@ -226,7 +228,7 @@ def _below(marked: TaskRun, run: TaskRun, at: Instant) -> TaskRun:
     if run.state.is_terminal or not marked.state.is_terminal:
         return run
     memory = Progress(given=run.progress.given) if run.progress is not None else None
-    histories = (*run.histories, History(State.KILLED, at))
+    histories = followed(run.histories, State.KILLED, at)
     return _replace(run, histories=histories, attempts=_given_up(run, at), progress=memory)
 
 
@@ -234,7 +236,7 @@ def _going_on(run: TaskRun, at: Instant) -> TaskRun:
     """An ancestor of a task run that got another state; also a WorkingDirectory, whose job is not repeated."""
     if run.state is State.RUNNING:
         return run
-    return _replace(run, histories=(*run.histories, History(State.RUNNING, at)))
+    return _replace(run, histories=followed(run.histories, State.RUNNING, at))
 
 
 def _reopened(plan: Plan, run: TaskRun, at: Instant) -> TaskRun:
@@ -243,7 +245,7 @@ def _reopened(plan: Plan, run: TaskRun, at: Instant) -> TaskRun:
     if run.state is state:
         return run
     attempts = run.attempts if state is State.RUNNING else _given_up(run, at)
-    return _replace(run, histories=(*run.histories, History(state, at)), attempts=attempts)
+    return _replace(run, histories=followed(run.histories, state, at), attempts=attempts)
 
 
 def _given_up(run: TaskRun, at: Instant) -> tuple[Attempt, ...] | None:
@@ -261,7 +263,7 @@ def _is_control(plan: Plan, run: TaskRun) -> bool:
 def _restarted_header(execution: Execution, at: Instant, *, labels: Iterable[Label]) -> Execution:
     return _replace(
         execution,
-        histories=(*execution.histories, History(State.RESTARTED, at)),
+        histories=followed(execution.histories, State.RESTARTED, at),
         labels=merge_labels(execution.labels, labels),
         attempt_number=execution.attempt_number + 1,
         outputs=None,

@@ -37,7 +37,7 @@ from batuta.engine.live import LiveRuns, live_runs
 from batuta.engine.plan import Plan
 from batuta.model.ids import TaskId, TaskRunId, derived_id
 from batuta.model.instant import Instant
-from batuta.model.state import History, State
+from batuta.model.state import History, State, followed
 
 Scope = TaskRun | None
 """A control task's run, or None for the flow itself."""
@@ -104,7 +104,7 @@ class Turn:
     def become(self, state: State, /) -> None:
         """Append a state to the execution's histories, unless it is in it."""
         if state is not self.state:
-            self.change(histories=(*self.execution.histories, History(state, self.at)))
+            self.change(histories=followed(self.execution.histories, state, self.at))
 
     # -- task runs ----------------------------------------------------------------------------------------
 
@@ -256,6 +256,5 @@ def closed(run: TaskRun, state: State, at: Instant) -> tuple[Attempt, ...] | Non
     if not run.attempts or run.attempts[-1].state is state:
         return run.attempts
     last = run.attempts[-1]
-    moment = max(at, last.histories[-1].at)
-    ended = _replace(last, histories=(*last.histories, History(state, moment)))
+    ended = _replace(last, histories=followed(last.histories, state, at))
     return (*run.attempts[:-1], ended)

@@ -55,3 +55,8 @@ class History(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 Histories = tuple[History, ...]
+
+
+def followed(histories: Histories, state: State, at: Instant) -> Histories:
+    """The same with one more entry. Time never goes back in it, whatever clocks do."""
+    return (*histories, History(state, max(at, histories[-1].at)))
