@@ -40,7 +40,13 @@ namespace: company.team
 tasks:
   - {id: t, type: execution.Fail, allowFailure: true, retry: {type: constant, interval: PT0.01S, maxAttempts: 2}}
 """
-SOURCES = {"up": UP, "other": OTHER, "bad": BAD, "warns": WARNS, "retries": RETRIES}
+FILES = """
+id: files
+namespace: company.team
+outputs: [{id: f, type: FILE, value: "{{ outputs.w.uri }}"}]
+tasks: [{id: w, type: storage.Write, content: of none}]
+"""
+SOURCES = {"files": FILES, "up": UP, "other": OTHER, "bad": BAD, "warns": WARNS, "retries": RETRIES}
 OF_UP = "{type: condition.ExecutionFlow, namespace: company.team, flowId: up}"
 
 
@@ -210,6 +216,13 @@ GIVEN: dict[str, Case] = {
         inputs="[{id: n, type: STRING}]",
         warns=["Unable to find `nothing` used in the expression `{{ nothing }}` at line 1"],
     ),
+    "a_file_of_the_other_execution": Case(
+        'inputs: {f: "{{ trigger.outputs.f }}"}',
+        ["of none"],
+        "files",
+        inputs="[{id: f, type: FILE}]",
+        told="{{ read(inputs.f) }}",
+    ),
     "inputs_that_do_not_fit_are_kept_as_rendered": Case(
         'inputs: {n: "{{ trigger.flowId }}"}',
         ["up"],
@@ -269,6 +282,19 @@ PRECONDITIONS: dict[str, Case] = {
         "where: [{id: w, filters: [{field: EXPRESSION, type: IS_TRUE, value: \"{{ labels.team == 'data' }}\"}]}]",
         "up SUCCESS",
         runs="up",
+    ),
+    "filters_are_looked_at_until_one_fails": needs(
+        f"{TWO}, where: [{{id: w, filters: [{{field: FLOW_ID, type: EQUAL_TO, value: up}}, {{field: EXPRESSION, type: IS_TRUE, value: \"{{{{ labels.team == 'data' }}}}\"}}]}}]",
+        "up SUCCESS",
+        runs="other up",
+    ),
+    "a_filter_that_fails_is_not_met_and_others_are": needs(
+        f"{TWO}, where: [{{id: w, filters: [{{field: EXPRESSION, type: IS_TRUE, value: \"{{{{ labels.team == 'data' }}}}\"}}]}}]",
+        "up SUCCESS",
+        runs="other up",
+        warns=[
+            "io.pebbletemplates.pebble.error.PebbleException: Could not perform equals comparison ({{ labels.team == 'data' }}:1)"
+        ],
     ),
     "where_and_flows_are_independent": needs(
         "flows: [{namespace: company.team, flowId: up}], where: [{id: w, filters: [{field: FLOW_ID, type: EQUAL_TO, value: other}]}]",

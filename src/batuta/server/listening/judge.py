@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from batuta.engine.execution import Execution, TaskRun
 from batuta.expr.temporal import Zone
@@ -27,11 +28,15 @@ Memories = Mapping[str, Memory]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """`memories` are what the trigger remembers from now on; None where that is what it was."""
+    """`memories` are what the trigger remembers from now on; None where that is what it was.
+
+    `problems`: requirements that could not be judged.
+    """
 
     fires: bool = False
     outputs: Mapping[str, Any] = {}
     memories: Memories | None = None
+    problems: tuple[str, ...] = ()
 
 
 def judge(
@@ -63,7 +68,8 @@ def judge(
         name: hear(each, memories.get(name, Memory()), execution, at=at, zone=zone)
         for name, each in needed.items()
     }
-    return _together(heard, memories)
+    problems = tuple(problem for each in needed.values() for problem in each.problems)
+    return replace(_together(heard, memories), problems=problems)
 
 
 def _together(heard: Mapping[str, Heard], memories: Memories) -> Verdict:

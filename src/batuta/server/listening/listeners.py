@@ -110,6 +110,8 @@ class Listeners:
                     renderer=renderer,
                 )
             )
+            for problem in verdict.problems:
+                self._warn(problem, key, trigger, draft=draft)
             if verdict.memories is not None:
                 self._remember(place, verdict.memories, draft)
             if verdict.fires:

@@ -1,11 +1,13 @@
 """Preconditions: what has happened so far, and whether that is everything (04 §10.4, §10.6). Pure."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from batuta.engine.execution import Execution
+from batuta.expr import ExpressionError
 from batuta.expr.regex import matches_whole
 from batuta.expr.temporal import Zone
 from batuta.model import codec
@@ -14,9 +16,12 @@ from batuta.plugins.core.condition.group import MultipleCondition
 from batuta.plugins.core.trigger.flow import ExecutionFilter, Filter, Preconditions, UpstreamFlow
 from batuta.plugins.core.trigger.window import TimeWindow
 from batuta.plugins.core.truth import is_truthy
+from batuta.sdk.errors import PluginError
 from batuta.server.listening.window import span_of
 
 Render = Callable[[str], Any]
+CONDITION_ERRORS = (ExpressionError, PluginError, ValueError, LookupError, TypeError)
+"""What conditions and their templates can do wrong; it counts as not fulfilled."""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,25 +42,29 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Needed(msgspec.Struct, frozen=True, kw_only=True):
-    """Requirements that belong together. `met`: those that the execution of this event fulfils."""
+    """Requirements that belong together.
+
+    `met`: those that the execution of this event fulfils; `problems`: why others could not be judged, which counts as
+    not fulfilled.
+    """
 
     names: tuple[str, ...]
     met: tuple[str, ...]
+    problems: tuple[str, ...]
     window: TimeWindow
     resets: bool
 
 
 def of_preconditions(conditions: Preconditions, execution: Execution, render: Render) -> Needed:
-    flows = {_flow_name(each): _is_from(each, execution) for each in conditions.flows or ()}
-    where = {
-        f"where {each.id}": _passes(each, execution, render) for each in conditions.where or ()
+    flows = {
+        _flow_name(each): partial(_is_from, each, execution) for each in conditions.flows or ()
     }
-    tested = {**flows, **where}
-    return Needed(
-        names=tuple(tested),
-        met=tuple(name for name, holds in tested.items() if holds),
-        window=conditions.time_window,
-        resets=conditions.reset_on_success,
+    where = {
+        f"where {each.id}": partial(_passes, each, execution, render)
+        for each in conditions.where or ()
+    }
+    return _needed(
+        {**flows, **where}, window=conditions.time_window, resets=conditions.reset_on_success
     )
 
 
@@ -63,12 +72,25 @@ def of_multiple(
     condition: MultipleCondition, facts: Mapping[str, Any], render: Callable[..., Any]
 ) -> Needed:
     """04 §10.6: the older form of preconditions, each a condition with a name."""
-    met = condition.met(facts, render)
+    tests = {name: partial(each.test, facts, render) for name, each in condition.conditions.items()}
+    return _needed(tests, window=window_of(condition), resets=condition.reset_on_success)
+
+
+def _needed(tests: Mapping[str, Callable[[], bool]], *, window: TimeWindow, resets: bool) -> Needed:
+    met: list[str] = []
+    problems: list[str] = []
+    for name, holds in tests.items():
+        try:
+            if holds():
+                met.append(name)
+        except CONDITION_ERRORS as error:
+            problems.append(str(error))
     return Needed(
-        names=tuple(condition.conditions),
-        met=tuple(name for name in condition.conditions if name in met),
-        window=window_of(condition),
-        resets=condition.reset_on_success,
+        names=tuple(tests),
+        met=tuple(met),
+        problems=tuple(problems),
+        window=window,
+        resets=resets,
     )
 
 
@@ -131,7 +153,7 @@ def _is_from(upstream: UpstreamFlow, execution: Execution) -> bool:
 
 
 def _passes(condition: ExecutionFilter, execution: Execution, render: Render) -> bool:
-    results = [_holds(each, execution, render) for each in condition.filters]
+    results = (_holds(each, execution, render) for each in condition.filters)
     return any(results) if condition.operand == "OR" else all(results)
 
 

@@ -120,13 +120,7 @@ class MultipleCondition(
         default=True, description="Whether all must hold again after it fired."
     )
 
-    def met(self, variables: Mapping[str, Any], render: Render) -> frozenset[str]:
-        """The names of the conditions that this one execution fulfils."""
-        return frozenset(
-            name for name, each in self.conditions.items() if each.test(variables, render)
-        )
-
     @override
     def test(self, variables: Mapping[str, Any], render: Render) -> bool:
         """Whether one execution alone fulfils everything."""
-        return len(self.met(variables, render)) == len(self.conditions)
+        return all(each.test(variables, render) for each in self.conditions.values())
