@@ -216,6 +216,29 @@ def test_a_paused_execution_is_restarted_and_does_not_pause_again() -> None:
     assert after.history == "CREATED RUNNING PAUSED RESTARTED RUNNING SUCCESS"
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_runs_beside_a_pause_runs_anew_in_a_copy(*, gone: bool) -> None:
+    """Its attempt belongs to the source, and is not waited for; without its task it is left out."""
+
+    def make(*beside: AnyNode) -> Drive:
+        b = Build()
+        tasks = [b.control(Pause, "p"), *beside]
+        plan = b.plan(b.control(Parallel, "both", tasks=tasks))
+        return Drive(plan, work=lambda run, _n: None if run.task_id == "t" else S.SUCCESS)
+
+    drive = make(leaf("t", inline=False)).start()
+    plan = make().plan if gone else drive.plan
+    rows = tuple(drive.rows.values())
+    after = Drive(plan, reload=True)
+    after = edit(after, restart(plan, drive.execution, rows, at=AT, new_id=NEW))
+    after.send(e.Restarted(at=AT))
+    assert after.history == "CREATED RUNNING PAUSED RESTARTED RUNNING SUCCESS"
+    states = (
+        {} if gone else {"both/t": "CREATED SUBMITTED RUNNING RESTARTED SUBMITTED RUNNING SUCCESS"}
+    )
+    assert {path: words for path, words in after.runs.items() if path.endswith("/t")} == states
+
+
 def child(state: State, **fields: Any) -> tuple[Drive, list[Any]]:
     node = Subflow(id="call", type="t", namespace="ns", flow_id="f", **fields)  # type: ignore[arg-type]
     drive = Drive(Build().plan(node), child=lambda _c: "kid", reload=True).start()
