@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -15,7 +14,9 @@ from batuta.server.protocol import Job
 from batuta.store.memory.tables import Tables
 from batuta.store.rows import Committed, ExecutionRow, TaskRunRow
 from batuta.testing.simulate.check import BreachError
+from batuta.testing.simulate.level2.ends import wrong_ends
 from batuta.testing.simulate.level2.store import SimulatedStore
+from batuta.testing.simulate.transitions import told, wrong_execution, wrong_run
 
 
 class Watch:
@@ -88,17 +89,13 @@ class Watch:
         former = self._executions.get(execution.id)
         if former is None:
             return
-        known = former.histories
-        now = execution.histories
-        name = execution.flow.id
-        _require(
-            now[: len(known)] == known, f"{name}: the past changed: {_told(known)} {_told(now)}"
-        )
-        for before, after in pairwise(now):
-            ended = before.state.is_terminal and not after.state.is_terminal
-            again = (State.RESTARTED, State.RETRYING)
-            restarted = after.state in again or execution.id in self.forced
-            _require(not ended or restarted, f"{name} went on after its end: {_told(now)}")
+        forced = execution.id in self.forced
+
+        def may(before: State, after: State) -> bool:
+            return forced or (after is State.RESTARTED and before is not State.KILLING)
+
+        for wrong in wrong_execution(former.histories, execution.histories, may=may):
+            raise BreachError(f"{execution.flow.id}: {wrong}")
         if not former.state.is_terminal and execution.state in (State.SUCCESS, State.WARNING):
             self._check_children(execution)
 
@@ -118,6 +115,10 @@ class Watch:
 
     def _check_run(self, row: TaskRunRow) -> None:
         former = self._runs.get(row.run.id)
+        for wrong in wrong_run(
+            () if former is None else former.run.histories, row.run.histories, ordered=True
+        ):
+            raise BreachError(f"{row.run.task_id}: {wrong}")
         if former is None or not former.run.state.is_terminal or row.run.state is former.run.state:
             return
         execution = self._executions.get(row.execution_id)
@@ -185,17 +186,15 @@ class Watch:
     def _unfinished(self) -> Sequence[str]:
         rows = self.live()
         found = [
-            f"{row.execution.flow.id} {row.execution.id} is stuck: {_told(row.execution.histories)}"
+            f"{row.execution.flow.id} {row.execution.id} is stuck: {told(row.execution.histories)}"
             for row in rows
             if not is_over(row.execution)
         ]
         there = {row.execution.id for row in rows}
+        if not found:
+            found.extend(wrong_ends(self._tables, self.plans, led=self.forced | self.edited))
         lost = self.acknowledged - there - self.deleted
         return [*found, *(f"the start of {each} was lost" for each in sorted(lost))]
-
-
-def _told(histories: Sequence[object]) -> str:
-    return " ".join(str(getattr(each, "state", each)) for each in histories)
 
 
 def _require(holds: bool, breach: str) -> None:
