@@ -189,6 +189,7 @@ class Executor:
                 draft.merge(await self._move(execution_id, batch))
         except StoreError:
             self._residents.drop(lambda id_: id_ in events or id_ in draft.touched)
+            self._listeners.forget()
             self._fired.difference_update(draft.fired)
             self._waiting.take_again(draft.rows_taken, draft.locals)
             raise
