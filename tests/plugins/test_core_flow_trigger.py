@@ -516,3 +516,67 @@ async def test_a_new_revision_of_the_listener_counts_at_once() -> None:
             await system.quiet(SETTLE_SECONDS, all_over, seconds=20)
         flows = [view.row.execution.flow.id for view in await system.executions()]
     assert sorted(flows) == ["hears", "up", "up"]
+
+
+async def test_each_child_of_a_loop_over_items_is_heard_with_its_own_file() -> None:
+    child = """
+id: child
+namespace: company.team
+inputs: [{id: items, type: FILE}]
+outputs: [{id: f, type: FILE, value: "{{ outputs.w.uri }}"}]
+tasks: [{id: w, type: storage.Write, content: "of {{ read(inputs.items) }}"}]
+"""
+    parent = """
+id: parent
+namespace: company.team
+tasks:
+  - {id: w, type: storage.Write, content: "1\\n2\\n3\\n4\\n5\\n"}
+  - {id: each, type: flow.ForEachItem, items: "{{ outputs.w.uri }}", namespace: company.team, flowId: child, inputs: {items: "{{ taskrun.items }}"}}
+"""
+    listener = """
+id: hears
+namespace: company.team
+inputs: [{id: f, type: FILE}]
+triggers:
+  - id: t
+    type: trigger.Flow
+    inputs: {f: "{{ trigger.outputs.f }}"}
+    preconditions: {id: p, flows: [{namespace: company.team, flowId: child, states: [SUCCESS]}]}
+tasks: [{id: t, type: debug.Return, format: "{{ read(inputs.f) | trim }}"}]
+"""
+    async with System.open(SURROUNDINGS) as system:
+        key = await system.save_flow(core(parent))
+        for source in (child, listener):
+            await system.save_flow(core(source))
+        await system.start(key)
+
+        async def all_over() -> bool:
+            views = await system.executions()
+            return len(views) == 11 and all(map(is_over, views))
+
+        await system.quiet(SETTLE_SECONDS, all_over, seconds=20)
+        made = [await record_of(system.services, view) for view in await system.executions()]
+    said = [each["taskRuns"][0]["outputs"]["value"] for each in made if each["flowId"] == "hears"]
+    assert sorted(said) == [f"of {number}" for number in range(1, 6)]
+
+
+async def test_two_flows_many_times_fire_as_often_as_both_have_ended() -> None:
+    listener = f"""
+id: hears
+namespace: company.team
+triggers: [{{id: t, type: trigger.Flow, preconditions: {{id: p, {TWO}}}}}]
+tasks: [{{id: t, type: log.Log, message: x}}]
+"""
+    async with System.open(SURROUNDINGS) as system:
+        keys = [await system.save_flow(core(source)) for source in (UP, OTHER)]
+        await system.save_flow(core(listener))
+        for _ in range(6):
+            for key in keys:
+                await system.until(await system.start(key), is_over)
+
+        async def all_over() -> bool:
+            return all(map(is_over, await system.executions()))
+
+        await system.quiet(SETTLE_SECONDS, all_over, seconds=20)
+        flows = [view.row.execution.flow.id for view in await system.executions()]
+    assert flows.count("hears") == 6
