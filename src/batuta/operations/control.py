@@ -45,6 +45,10 @@ Refusal = Callable[[Execution], str | None]
 """Why an execution cannot be treated, or None."""
 
 
+_LET_GO = frozenset({State.CREATED, State.QUEUED, State.PAUSED})
+"""States that a forced run changes."""
+
+
 class NotTerminatedError(BadRequestError):
     """Labels of a running execution; the answer is a bare text (03 §8.9)."""
 
@@ -206,7 +210,8 @@ async def force_run(caller: Caller, services: Services, execution_id: ExecutionI
         raise IllegalArgumentError("Only non terminated executions can be forced run.")
     at = services.clock.now()
     await send(services, [Mail(execution_id, StatusForced(at=at, state=State.RUNNING))])
-    await taken(services, row.execution)
+    if row.execution.state in _LET_GO:
+        await taken(services, row.execution)
 
 
 async def change_status(
@@ -222,7 +227,8 @@ async def change_status(
         raise IllegalArgumentError("You can only change the state of a terminated execution.")
     at = services.clock.now()
     await send(services, [Mail(execution_id, StatusForced(at=at, state=status))])
-    await taken(services, row.execution)
+    if row.execution.state is not status:
+        await taken(services, row.execution)
 
 
 async def set_labels(

@@ -66,7 +66,8 @@ async def carry_out(
             continue
         except GoneError as error:
             raise NotFoundError from error
-        if ordered.turn.inbox and not ordered.turn.edits and not ordered.turn.created:
+        asked = ordered.turn.inbox and not ordered.turn.edits and not ordered.turn.created
+        if asked and replace(ordered.execution, runs={}) != replace(row.execution, runs={}):
             await taken(services, row.execution)
         return ordered.execution
     raise IllegalStateError(

@@ -27,6 +27,7 @@ TURNS_UNDER_WAY = 4
 LEASE = 30 * SECOND
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 1.0
+MAX_DELETED = 1_000
 
 log = structlog.get_logger()
 
@@ -54,6 +55,8 @@ class Executor:
         """Replaced, never changed: a turn is fenced with those that it began with."""
         self._gained: set[int] = set()
         """Partitions whose waiting rows have not been taken up yet."""
+        self._deleted: dict[ExecutionId, None] = {}
+        """The last ones; what their tasks still say is dropped."""
         self._waiting = Waiting(work.drop)
         self._wake = asyncio.Event()
         self._next_timer: Instant | None = None
@@ -231,8 +234,9 @@ class Executor:
                 events.setdefault(local.execution_id, []).append(local.event)
             if local.job is not None:
                 draft.finish_job(*local.job)
-            draft.logs.extend(local.logs)
-            draft.metrics.extend(local.metrics)
+            if local.execution_id not in self._deleted:
+                draft.logs.extend(local.logs)
+                draft.metrics.extend(local.metrics)
 
     async def _take_timers(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
         now = self._services.clock.now()
@@ -326,6 +330,9 @@ class Executor:
             if run.progress is not None and run.progress.attempt:
                 self._work.kill((run.id, run.progress.attempt))
         self._residents.forget(execution_id)
+        self._deleted[execution_id] = None
+        if len(self._deleted) > MAX_DELETED:
+            del self._deleted[next(iter(self._deleted))]
 
     def _enqueue(self, rows: Iterable[InboxRow]) -> None:
         self._waiting.enqueue(row for row in rows if row.partition in self._epochs)

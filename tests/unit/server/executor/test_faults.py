@@ -11,7 +11,7 @@ from batuta.model.state import State
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.executor.move import Mover
-from tests.unit.server.installation import Installation
+from tests.unit.server.installation import Installation, states
 
 CHILD = """
 id: child
@@ -55,6 +55,9 @@ def test_a_fault_gives_the_slot_back_and_tells_the_parent(
         done = await installation.ended(await installation.start(parent))
         assert done.row.execution.state is State.FAILED
         assert await installation.store.queues.slots(child) == 0
+        failed = (await installation.store.executions.children(done.row.execution.id))[0]
+        view = await installation.ended(failed.execution.id)
+        assert states(view) == {"work": State.KILLED}
         await installation.crash()
 
     monkeypatch.setattr(Mover, "move", broken)

@@ -158,6 +158,18 @@ async def test_a_late_result_of_a_deleted_execution_is_dropped(system: System) -
     assert not await system.services.store.executions.task_runs(execution_id)
 
 
+async def test_what_tasks_of_a_deleted_execution_still_say_is_dropped(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted as it was, because nobody ended it in time: the task is stopped nevertheless."""
+    execution_id = await begun(system, SLEEPER)
+    await system.until(execution_id, is_in("sleep", S.RUNNING))
+    monkeypatch.setattr(order, "REMOVALS", 0)
+    await delete(SOMEBODY, system.services, execution_id)
+    await asyncio.wait_for(quiet(system), 8)
+    assert (await system.services.store.journal.logs(Query(size=1))).total == 0
+
+
 async def test_a_paused_execution_is_restarted_by_its_executor(system: System) -> None:
     source = LIMITED.replace("concurrency: {limit: 1, behavior: QUEUE}\n", "")
     execution_id = await begun(system, source, state=S.PAUSED)
