@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from batuta.web.front import Front
 DRAIN_SECONDS = 5
 """How long open requests may go on when the server stops."""
 KEEP_ALIVE_SECONDS = 75
+SWITCH_SECONDS = 0.0005
+"""How long the event loop may keep the interpreter from the thread that writes, while that wants it."""
 _DIGEST_KEY_BYTES = 32
 _LOCAL_USER = "admin@localhost"
 
@@ -67,6 +70,7 @@ class _HttpServer(uvicorn.Server):
 
 def serve(launch: Launch, listener: socket.socket) -> None:
     """Until SIGTERM or SIGINT. Raises `CommandError` when the server cannot start."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(launch, listener))
 

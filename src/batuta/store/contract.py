@@ -271,6 +271,9 @@ class Store(Protocol):
         Raises `FencedError`, `ConflictError`, `GoneError`, `ChangedError`; then nothing of the turn was written.
         """
 
+    async def quiet(self) -> bool:
+        """Wait until what was asked to be written is written, or was refused; whether there was anything."""
+
     def changes(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` on the event loop after each transaction, before its writers go on. Returns how to stop."""
 

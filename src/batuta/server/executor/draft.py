@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import structlog
 from msgspec.structs import replace
 
 from batuta.engine.events import AnyEvent
@@ -10,7 +11,7 @@ from batuta.engine.execution import Execution, TaskRun
 from batuta.model.ids import ExecutionId, TaskRunId, partition_of
 from batuta.model.instant import Instant
 from batuta.server.executor.live import Live
-from batuta.server.executor.local import Local
+from batuta.server.executor.local import Item, Local, Waiting
 from batuta.store.rows import (
     Edit,
     ExecutionRow,
@@ -28,6 +29,8 @@ from batuta.store.rows import (
     Turn,
 )
 
+log = structlog.get_logger()
+
 NOT_HELD = -1
 """No partition ever has this epoch."""
 
@@ -38,6 +41,8 @@ class Draft:
     def __init__(self, epochs: Mapping[int, int]) -> None:
         self.epochs = epochs
         """Of the partitions that the executor held when the turn began."""
+        self.taken: set[ExecutionId] = set()
+        """Whose events the turn takes in."""
         self.touched: dict[ExecutionId, Live] = {}
         self.before: dict[ExecutionId, Execution] = {}
         self.created: list[ExecutionRow] = []
@@ -65,6 +70,21 @@ class Draft:
         self.removed: list[tuple[ExecutionId, TaskRunId]] = []
         self.outputs: dict[TaskRunId, OutputRow] = {}
         self.timers: dict[tuple[ExecutionId, str], Instant | None] = {}
+
+    def take(self, items: Iterable[Item], *, is_silent: bool = False) -> None:
+        """Rows and orders that come with what happened; the events themselves are the mover's."""
+        for item in items:
+            if item.event is not None:
+                self.taken.add(item.execution_id)
+            if isinstance(item, InboxRow):
+                self.rows_taken.append(item)
+                continue
+            self.locals.append(item)
+            if item.job is not None:
+                self.finish_job(*item.job)
+            if not is_silent:
+                self.logs.extend(item.logs)
+                self.metrics.extend(item.metrics)
 
     def touch(self, live: Live) -> None:
         """Note the execution before it moves for the first time in this turn."""
@@ -113,8 +133,22 @@ class Draft:
     def finish_job(self, run_id: TaskRunId, attempt: int) -> None:
         self.jobs_done.append((run_id, attempt))
 
+    def fire(self, key: tuple[ExecutionId, str]) -> None:
+        self.taken.add(key[0])
+        self.fired.append(key)
+
+    def instead(self, other: "Draft") -> "Draft":
+        """What was taken in, and what another one made of it."""
+        draft = Draft(self.epochs)
+        draft.take((*self.rows_taken, *self.locals))
+        for key in self.fired:
+            draft.fire(key)
+        draft.merge(other)
+        return draft
+
     def merge(self, part: "Draft") -> None:
-        """Take over what one execution's moves gathered; no other part holds the same rows."""
+        """Take over what belongs to one execution; no other part holds the same rows."""
+        self.taken |= part.taken
         self.touched |= part.touched
         self.before |= part.before
         self.runs |= part.runs
@@ -133,6 +167,9 @@ class Draft:
             self.logs,
             self.metrics,
             self.inbox,
+            self.rows_taken,
+            self.locals,
+            self.fired,
             self.jobs_done,
             self.slots,
             self.triggers,
@@ -201,3 +238,22 @@ class Draft:
         if run.progress is not None and run.progress.items is not None and not known:
             live.items_saved.add(run.id)
         return TaskRunRow(execution_id=live.execution.id, run=run, items_known=known)
+
+
+def parts_of(
+    waiting: Waiting, epochs: Mapping[int, int]
+) -> tuple[dict[ExecutionId, Draft], dict[ExecutionId, list[AnyEvent]]]:
+    """A draft for each execution of which something was taken in, and the events of those that have some."""
+    parts: dict[ExecutionId, Draft] = {}
+    events: dict[ExecutionId, list[AnyEvent]] = {}
+    for execution_id, items in waiting.take(epochs).items():
+        part = parts[execution_id] = Draft(epochs)
+        part.take(items, is_silent=waiting.is_deleted(execution_id))
+        found = [item.event for item in items if item.event is not None]
+        if found:
+            events[execution_id] = found
+        for item in items:
+            if isinstance(item, InboxRow) and item.event is None:
+                # 01 §11.13, 151: it is not told to anybody, and goes with the turn
+                log.error("event.unreadable", execution=execution_id, id=item.id)
+    return parts, events

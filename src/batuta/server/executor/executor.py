@@ -5,29 +5,29 @@ transaction. What a turn orders outside (jobs, kills) happens after its commit.
 """
 
 import asyncio
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from contextlib import suppress
 
 import structlog
 
 from batuta.engine.events import AnyEvent, Restarted, TimerFired
 from batuta.model.ids import ExecutionId, partition_of
-from batuta.model.instant import SECOND, Instant
 from batuta.operations.services import Services
-from batuta.server.executor.draft import Draft
+from batuta.server.executor.draft import Draft, parts_of
 from batuta.server.executor.local import Local, Waiting
-from batuta.server.executor.move import RENEW_TIMER, Mover
+from batuta.server.executor.move import RENEW_TIMER, Move, Mover
 from batuta.server.executor.residents import Residents
+from batuta.server.executor.turn.leases import Leases
+from batuta.server.executor.turn.long import SMALL, LongTurns
+from batuta.server.executor.turn.timers import Timers
 from batuta.server.executor.work import Work
 from batuta.server.listening import Ear
 from batuta.store.errors import ChangedError, GoneError, StoreError
 from batuta.store.rows import Committed, InboxRow
 
 TURNS_UNDER_WAY = 4
-LEASE = 30 * SECOND
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 1.0
-MAX_DELETED = 1_000
 
 log = structlog.get_logger()
 
@@ -46,23 +46,17 @@ class Executor:
         listeners: Ear,
     ) -> None:
         self._services = services
-        self._owner = owner
         self._mover = mover
         self._residents = residents
         self._work = work
         self._listeners = listeners
-        self._epochs: Mapping[int, int] = {}
-        """Replaced, never changed: a turn is fenced with those that it began with."""
-        self._gained: set[int] = set()
-        """Partitions whose waiting rows have not been taken up yet."""
-        self._deleted: dict[ExecutionId, None] = {}
-        """The last ones; what their tasks still say is dropped."""
+        self._leases = Leases(services, owner)
         self._waiting = Waiting(work.drop)
         self._wake = asyncio.Event()
-        self._next_timer: Instant | None = None
-        self._fired: set[tuple[ExecutionId, str]] = set()
+        self._timers = Timers(services, self._wake.set)
         self._taking_up = asyncio.Lock()
         self._turns = asyncio.Semaphore(TURNS_UNDER_WAY)
+        self._long = LongTurns(services.store)
         self._group: asyncio.TaskGroup | None = None
         work.deliver = self.deliver
 
@@ -79,7 +73,7 @@ class Executor:
             stop()
             self._group = None
             with suppress(StoreError):
-                await self._services.store.queues.release_partitions(self._owner)
+                await self._leases.release()
 
     def deliver(self, local: Local) -> None:
         """Take in what a worker or the server itself found out. On the event loop only."""
@@ -102,18 +96,20 @@ class Executor:
 
     async def _take_over(self) -> None:
         """Own what is free, and take up what waits there since before. Raises `StoreError`."""
-        await self._renew()
+        lost = await self._leases.renew()
+        if lost:
+            self._residents.drop(lambda execution_id: partition_of(execution_id) in lost)
         await self._take_up()
 
     async def _take_up(self) -> None:
         """The feed is only a hint: what it did not tell is read (09 §8)."""
         async with self._taking_up:
             await self._read_inbox()
-            await self._refresh_timer()
-            gained = set(self._gained)
+            await self._timers.refresh(self._leases.epochs)
+            gained = set(self._leases.gained)
             if gained:
                 await self._take_up_work(gained)
-                self._gained -= gained
+                self._leases.gained -= gained
 
     async def _take_up_work(self, gained: Container[int]) -> None:
         """Jobs of earlier owners, and results that came while the partitions were away."""
@@ -122,31 +118,14 @@ class Executor:
         self._wake.set()
         jobs = await self._services.store.queues.jobs()
         await self._work.recover(
-            [
-                job
-                for job in jobs
-                if partition_of(job.execution_id) in gained
-                and (job.task_run_id, job.attempt) not in known
-            ]
+            [job for job in jobs if partition_of(job.execution_id) in gained], known=known
         )
 
     async def _read_inbox(self) -> None:
         after = 0
-        while rows := await self._services.store.queues.inbox(self._epochs, after=after):
+        while rows := await self._services.store.queues.inbox(self._leases.epochs, after=after):
             self._enqueue(rows)
             after = rows[-1].id
-
-    async def _renew(self) -> None:
-        held = await self._services.store.queues.acquire_partitions(
-            self._owner, now=self._services.clock.now(), ttl=LEASE
-        )
-        lost = {p for p, epoch in self._epochs.items() if held.get(p) != epoch}
-        if lost:
-            log.warning("lease.lost", partitions=len(lost))
-            self._residents.drop(lambda execution_id: partition_of(execution_id) in lost)
-        self._gained |= {p for p, epoch in held.items() if self._epochs.get(p) != epoch}
-        self._gained &= set(held)
-        self._epochs = dict(held)
 
     async def _keep_leases(self) -> None:
         while True:
@@ -173,89 +152,115 @@ class Executor:
             await asyncio.sleep(0)
             return
         self._wake.clear()
-        timeout = None
-        if self._next_timer is not None:
-            timeout = max(self._next_timer - self._services.clock.now(), 0) / SECOND
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(self._timers.seconds_left):
                 await self._wake.wait()
         except TimeoutError:
             return
 
     async def _turn(self) -> None:
-        draft = Draft(self._epochs)
-        events: dict[ExecutionId, list[AnyEvent]] = {}
-        self._take(events, draft)
+        """What is small is moved here and now and committed together; what is not goes on beside the next turns."""
+        parts, events = parts_of(self._waiting, self._leases.epochs)
+        draft = Draft(self._leases.epochs)
         try:
-            await self._take_timers(events, draft)
+            await self._take_timers(events, parts)
             for execution_id, batch in events.items():
-                draft.merge(await self._move(execution_id, batch))
+                move = await self._begin(execution_id, batch, parts)
+                if move is not None:
+                    del parts[execution_id]
+                    self._running().create_task(self._go_on(execution_id, move))
         except StoreError:
-            self._residents.drop(lambda id_: id_ in events or id_ in draft.touched)
-            self._listeners.forget()
-            self._fired.difference_update(draft.fired)
-            self._waiting.take_again(draft.rows_taken, draft.locals)
+            for part in parts.values():
+                self._give_back(part)
             raise
+        for part in parts.values():
+            draft.merge(part)
+        await self._hand_over(draft)
+
+    async def _hand_over(self, draft: Draft) -> None:
+        """To be committed, as soon as there are not too many commits under way."""
         if draft.is_empty():
+            self._waiting.release(draft.taken)
             return
-        self._waiting.busy.update(draft.touched)
         await self._turns.acquire()
         self._running().create_task(self._commit(draft))
 
-    async def _move(self, execution_id: ExecutionId, events: list[AnyEvent]) -> Draft:
-        """What the events make of one execution. A fault of ours ends this execution, not the executor."""
-        draft = Draft(self._epochs)
+    async def _begin(
+        self, execution_id: ExecutionId, events: list[AnyEvent], parts: dict[ExecutionId, Draft]
+    ) -> Move | None:
+        """Move one execution; the rest of the way if it is long."""
+        draft = parts[execution_id]
         if any(isinstance(event, Restarted) for event in events):
             self._residents.forget(execution_id)
         try:
             live = await self._residents.get(execution_id)
-            if live is not None:
-                await self._mover.move(live, events, draft)
+            if live is None:
+                return None
+            move = Move(self._mover, live, events, draft=draft)
+            if not live.is_long:
+                await move.go_on(SMALL)
         except StoreError:
             raise
         except Exception as error:
-            log.exception("execution.failed", execution=execution_id)
-            self._residents.forget(execution_id)
-            return await self._residents.failed(execution_id, str(error))
-        return draft
+            parts[execution_id] = await self._failed(execution_id, error, draft)
+            return None
+        live.is_long = not move.is_over
+        return move if live.is_long else None
 
-    def _take(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
-        draft.rows_taken = self._waiting.take_rows(draft.epochs)
-        for row in draft.rows_taken:
-            if (
-                row.event is None
-            ):  # 01 §11.13, 151: it is not told to anybody, and goes with the turn
-                log.error("event.unreadable", execution=row.execution_id, id=row.id)
-            else:
-                events.setdefault(row.execution_id, []).append(row.event)
-        draft.locals = self._waiting.take_local(draft.epochs)
-        for local in draft.locals:
-            if local.event is not None:
-                events.setdefault(local.execution_id, []).append(local.event)
-            if local.job is not None:
-                draft.finish_job(*local.job)
-            if local.execution_id not in self._deleted:
-                draft.logs.extend(local.logs)
-                draft.metrics.extend(local.metrics)
+    async def _go_on(self, execution_id: ExecutionId, move: Move) -> None:
+        """The rest of a long turn."""
+        draft = move.draft
+        try:
+            try:
+                await self._long.finish(move)
+            except StoreError:
+                raise
+            except Exception as error:
+                draft = await self._failed(execution_id, error, draft)
+        except StoreError as error:
+            log.error("turn.failed", error=str(error))  # noqa: TRY400 - the store said all there is
+            await asyncio.sleep(RETRY_SECONDS)
+            self._give_back(draft)
+            self._wake.set()
+        else:
+            await self._hand_over(draft)
 
-    async def _take_timers(self, events: dict[ExecutionId, list[AnyEvent]], draft: Draft) -> None:
-        now = self._services.clock.now()
-        if self._next_timer is None or self._next_timer > now:
-            return
-        self._next_timer = None
-        for timer in await self._services.store.queues.timers(self._epochs, until=now):
-            key = (timer.execution_id, timer.timer_id)
-            if key in self._fired or timer.execution_id in self._waiting.busy:
-                continue
-            self._fired.add(key)
-            draft.fired.append(key)
+    async def _failed(self, execution_id: ExecutionId, error: Exception, draft: Draft) -> Draft:
+        """A fault of ours ends this execution, not the executor. Raises `StoreError`."""
+        log.error("execution.failed", execution=execution_id, exc_info=error)
+        self._residents.forget(execution_id)
+        self._residents.drop(draft.touched.__contains__)
+        return draft.instead(await self._residents.failed(execution_id, str(error)))
+
+    def _give_back(self, draft: Draft) -> None:
+        """A turn that could not be moved is taken again."""
+        self._residents.drop(lambda id_: id_ in draft.taken or id_ in draft.touched)
+        self._listeners.forget()
+        self._timers.settled(draft.fired)
+        self._waiting.take_again(draft.rows_taken, draft.locals)
+        self._waiting.release(draft.taken)
+
+    async def _take_timers(
+        self, events: dict[ExecutionId, list[AnyEvent]], parts: dict[ExecutionId, Draft]
+    ) -> None:
+        fired = False
+        busy = self._waiting.busy
+        due = self._timers.due(
+            self._leases.epochs, busy=lambda id_: id_ in busy and id_ not in events
+        )
+        async for timer in due:
+            fired = True
+            execution_id = timer.execution_id
+            busy.add(execution_id)
+            part = parts.setdefault(execution_id, Draft(self._leases.epochs))
+            part.fire((execution_id, timer.timer_id))
             if timer.timer_id == RENEW_TIMER:
-                await self._mover.renew(timer.execution_id, draft)
+                await self._mover.renew(execution_id, part)
                 continue
-            event = TimerFired(at=now, timer_id=timer.timer_id)
-            events.setdefault(timer.execution_id, []).append(event)
-        if not self._waiting.busy and not draft.fired:
-            await self._refresh_timer()
+            event = TimerFired(at=self._services.clock.now(), timer_id=timer.timer_id)
+            events.setdefault(execution_id, []).append(event)
+        if not busy and not fired:
+            await self._timers.look(self._leases.epochs)
 
     # -- commits -------------------------------------------------------------------------------------------
 
@@ -277,14 +282,14 @@ class Executor:
                 self._residents.release(live)
         finally:
             self._turns.release()
-            self._waiting.release(draft.touched)
-            self._fired.difference_update(draft.fired)
+            self._waiting.release(draft.taken)
+            self._timers.settled(draft.fired)
             if failed:  # the rows were read again
                 self._waiting.take_again((), draft.locals)
             if not self._waiting.busy:
                 self._residents.evict()
             self._wake.set()
-        await self._refresh_timer()
+        await self._timers.look(self._leases.epochs)
 
     async def _recover(self, draft: Draft, *, pause: bool) -> None:
         """Memory is ahead of the rows, or behind: forget what the turn touched, and read what is there.
@@ -296,57 +301,33 @@ class Executor:
         if pause:
             await asyncio.sleep(RETRY_SECONDS)
         self._waiting.forget(draft.rows_taken)
-        self._gained |= {partition_of(id_) for id_ in draft.touched} & self._epochs.keys()
+        self._leases.doubt(draft.touched.keys())
         await self._own()
-
-    async def _refresh_timer(self) -> None:
-        try:
-            due = await self._services.store.queues.next_timer(self._epochs)
-        except StoreError as error:
-            log.error("timers.unknown", error=str(error))  # noqa: TRY400 - the store said all there is
-            due = Instant(self._services.clock.now() + SECOND)
-        self._note_timers([] if due is None else [due])
 
     def _on_commit(self, committed: Committed) -> None:
         """Called by the store on the event loop after each transaction of this process."""
         self._listeners.note(committed)
         self._residents.note_created(
-            [row for row in committed.created if self._owns(row.execution.id)]
+            [row for row in committed.created if self._leases.owns(row.execution.id)]
         )
         self._enqueue(committed.inbox)
-        self._note_timers(timer.due for timer in committed.timers if self._owns(timer.execution_id))
+        self._timers.note(
+            timer.due for timer in committed.timers if self._leases.owns(timer.execution_id)
+        )
         for job in committed.jobs:
-            if self._owns(job.execution_id):
+            if self._leases.owns(job.execution_id):
                 self._work.dispatch(job)
         for execution_id in committed.edited:
             self._residents.forget(execution_id)
-        for execution_id in committed.deleted:
-            self._forget(execution_id)
-
-    def _forget(self, execution_id: ExecutionId) -> None:
-        """It was deleted, even if it has not ended."""
-        live = self._residents.peek(execution_id)
-        for run in live.execution.runs.values() if live is not None else ():
-            if run.progress is not None and run.progress.attempt:
-                self._work.kill((run.id, run.progress.attempt))
-        self._residents.forget(execution_id)
-        self._deleted[execution_id] = None
-        if len(self._deleted) > MAX_DELETED:
-            del self._deleted[next(iter(self._deleted))]
+        for execution_id in committed.deleted:  # even if it has not ended
+            self._work.kill_all(self._residents.peek(execution_id))
+            self._residents.forget(execution_id)
+            self._waiting.note_deleted(execution_id)
 
     def _enqueue(self, rows: Iterable[InboxRow]) -> None:
-        self._waiting.enqueue(row for row in rows if row.partition in self._epochs)
+        self._waiting.enqueue(row for row in rows if row.partition in self._leases.epochs)
         if self._waiting:
             self._wake.set()
-
-    def _note_timers(self, dues: Iterable[Instant]) -> None:
-        for due in dues:
-            if self._next_timer is None or due < self._next_timer:
-                self._next_timer = due
-                self._wake.set()
-
-    def _owns(self, execution_id: ExecutionId) -> bool:
-        return partition_of(execution_id) in self._epochs
 
     def _running(self) -> asyncio.TaskGroup:
         if self._group is None:

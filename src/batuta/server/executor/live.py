@@ -30,6 +30,7 @@ class Live:
         "declared",
         "execution",
         "ignored_groups",
+        "is_long",
         "items_saved",
         "link",
         "loaded",
@@ -60,6 +61,8 @@ class Live:
         """The execution that an iteration of a Loop is part of: what templates see besides its own."""
         self.declared = declared
         self.cipher = cipher
+        self.is_long = False
+        """Whether its last turn was too long to be moved together with others."""
         self.timers: set[str] = set()
         self.trees: dict[str, OutputTree] = {}
         self.loaded: set[str] | None = None if fresh else set()

@@ -1,7 +1,7 @@
 """Moving one execution: events in, and every command that can be answered at once answered, until it is quiet."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import assert_never
 
 import structlog
@@ -49,6 +49,7 @@ from batuta.engine.step import step
 from batuta.engine.surgery import SurgeryError
 from batuta.model import codec
 from batuta.model.ids import ExecutionId, TaskRunId, partition_of
+from batuta.model.instant import Instant
 from batuta.model.state import State
 from batuta.operations.repeat import edit_of
 from batuta.operations.services import Services
@@ -75,6 +76,7 @@ from batuta.server.listening import Ear
 from batuta.server.lock import released_row
 from batuta.server.worker.render import JobRenderer
 from batuta.store.rows import (
+    ExecutionRow,
     JobRow,
     Mail,
     SlotRelease,
@@ -86,8 +88,8 @@ log = structlog.get_logger()
 
 RENEW_TIMER = "renew"
 """The executor's own: an execution that was given up is created anew (01 §5.3)."""
-EVENTS_AT_ONCE = 512
-"""One execution's share of a turn; what follows goes through its inbox, so that others get their turn."""
+EVENTS_AT_ONCE = 32
+"""One execution's share of a turn; what follows goes through its inbox, so that commits stay small."""
 
 
 class Share:
@@ -104,6 +106,96 @@ class Share:
     def take(self) -> bool:
         self._left -= 1
         return self._left >= 0
+
+
+class Move:
+    """What one execution has to do in a turn: events, and the orders that follow from each. Done in small pieces."""
+
+    def __init__(
+        self,
+        mover: "Mover",
+        live: Live,
+        events: Iterable[AnyEvent],
+        *,
+        draft: Draft,
+        share: Share | None = None,
+    ) -> None:
+        self.draft = draft
+        """Gathers rows and orders."""
+        self.live = live
+        self.spent = 0
+        """Events and orders so far."""
+        self._mover = mover
+        self._share = share or Share()
+        self._events = deque(events)
+        self._commands: deque[AnyCommand] = deque()
+        self._answers: list[AnyEvent] = []
+        self._made: AsyncIterator[ExecutionRow | ChildStarted] | None = None
+        """Iterations of a Loop that begin."""
+        self._iteration: Move | None = None
+        draft.touch(live)
+
+    @property
+    def is_over(self) -> bool:
+        return not (self._commands or self._events) and self._made is None
+
+    async def go_on(self, pieces: int) -> None:
+        """At most so many events and orders."""
+        while pieces > 0 and not self.is_over:
+            pieces -= 1
+            self.spent += 1
+            if self._made is not None:
+                await self._iterate(self._made)
+            elif self._commands:
+                await self._obey(self._commands.popleft())
+            else:
+                await self._take_in(self._events.popleft())
+            if self._answers and not self._commands and self._made is None:
+                self._events.extend(together(self._answers))
+                self._answers = []
+
+    async def _take_in(self, event: AnyEvent) -> None:
+        if not self._share.take():
+            self.draft.inbox.append(Mail(self.live.execution.id, event))
+            return
+        commands = await self._mover.take_in(self.live, event, self.draft)
+        # Task runs are made in the recorded order when tasks are answered before templates.
+        self._commands.extend(sorted(commands, key=_is_no_task))
+
+    async def _obey(self, command: AnyCommand) -> None:
+        if isinstance(command, StartIterations):
+            self._made = self._mover.iterations.begin(self.live, command)
+            return
+        answer = await self._mover.obey(self.live, command, self.draft)
+        if answer is not None:
+            self._answers.append(answer)
+
+    async def _iterate(self, made: AsyncIterator[ExecutionRow | ChildStarted]) -> None:
+        """New iterations of a Loop. Those that this server owns move at once, as long as the share lasts.
+
+        An iteration that has ended meanwhile is told of in the answer, so that short ones need no turn of their own.
+        """
+        if self._iteration is not None:
+            await self._iteration.go_on(1)
+            if self._iteration.is_over:
+                self._iteration = None
+                self._answers += self.draft.take_mail(self.live.execution.id)
+            return
+        match await anext(made, None):
+            case None:
+                self._made = None
+            case ChildStarted() as started:
+                self._answers.append(started)
+            case row:
+                created = Created(at=self._mover.now())
+                if not self._share or partition_of(row.execution.id) not in self.draft.epochs:
+                    self.draft.create(row, created)
+                    return
+                self.draft.create(row)
+                child = await self._mover.adopt(row)
+                self._iteration = Move(
+                    self._mover, child, [created], draft=self.draft, share=self._share
+                )
 
 
 class Mover:
@@ -129,66 +221,26 @@ class Mover:
         self.replies = Replies(rendering, self.iterations, now=services.clock.now)
         self._tags = Tags(services.settings.worker_groups)
 
-    async def move(
-        self,
-        live: Live,
-        events: Iterable[AnyEvent],
-        draft: Draft,
-        *,
-        share: "Share | None" = None,
-    ) -> None:
-        """Take in the events and what follows from them. Rows and orders are gathered in `draft`."""
-        draft.touch(live)
-        queue = deque(events)
-        share = share or Share()
-        while queue:
-            event = queue.popleft()
-            if not share.take():
-                draft.inbox.append(Mail(live.execution.id, event))
-                continue
-            if isinstance(event, RestartRequested | MarkRequested):
-                event = await self._edit(live, event, draft) or event
-            elif isinstance(event, KillRequested) and event.cascade:
-                await self._children.kill_unwatched(live, draft)
-            before = live.execution.state
-            result = step(live.plan, live.execution, event)
-            live.execution = result.execution
-            tell_pause(live, before, draft, at=event.at)
-            for change in result.changes:
-                await self._record(live, change, draft)
-            # Task runs are made in the recorded order when tasks are answered before templates.
-            answers: list[AnyEvent] = []
-            for command in sorted(result.commands, key=_is_no_task):
-                if isinstance(command, StartIterations):
-                    answers += await self._iterate(live, command, draft=draft, share=share)
-                    continue
-                answer = await self._obey(live, command, draft)
-                if answer is not None:
-                    answers.append(answer)
-            queue.extend(together(answers))
+    def now(self) -> Instant:
+        return self._services.clock.now()
 
-    async def _iterate(
-        self, live: Live, command: StartIterations, *, draft: Draft, share: "Share"
-    ) -> Sequence[AnyEvent]:
-        """New iterations of a Loop. Those that this server owns move at once, as long as the share lasts.
+    async def take_in(self, live: Live, event: AnyEvent, draft: Draft) -> Sequence[AnyCommand]:
+        """What follows from an event, in the order in which it is ordered."""
+        if isinstance(event, RestartRequested | MarkRequested):
+            event = await self._edit(live, event, draft) or event
+        elif isinstance(event, KillRequested) and event.cascade:
+            await self._children.kill_unwatched(live, draft)
+        before = live.execution.state
+        result = step(live.plan, live.execution, event)
+        live.execution = result.execution
+        tell_pause(live, before, draft, at=event.at)
+        for change in result.changes:
+            await self._record(live, change, draft)
+        return result.commands
 
-        An iteration that has ended meanwhile is told of in the answer, so that short ones need no turn of their own.
-        """
-        answers: list[AnyEvent] = []
-        async for made in self.iterations.begin(live, command):
-            if isinstance(made, ChildStarted):
-                answers.append(made)
-                continue
-            created = Created(at=self._services.clock.now())
-            child_id = made.execution.id
-            if not share or partition_of(child_id) not in draft.epochs:
-                draft.create(made, created)
-                continue
-            draft.create(made)
-            child = await self._residents.adopt(made)
-            await self.move(child, [created], draft, share=share)
-            answers += draft.take_mail(live.execution.id)
-        return answers
+    async def adopt(self, row: ExecutionRow) -> Live:
+        """Have an execution in memory whose row is not written yet."""
+        return await self._residents.adopt(row)
 
     async def renew(self, execution_id: ExecutionId, draft: Draft) -> None:
         """`RENEW_TIMER` fired."""
@@ -254,7 +306,7 @@ class Mover:
             case _:
                 assert_never(change)
 
-    async def _obey(self, live: Live, command: AnyCommand, draft: Draft) -> AnyEvent | None:  # noqa: C901, PLR0912 - one arm for each command
+    async def obey(self, live: Live, command: AnyCommand, draft: Draft) -> AnyEvent | None:  # noqa: C901, PLR0912 - one arm for each command
         execution_id = live.execution.id
         match command:
             case RunTask():
@@ -276,7 +328,7 @@ class Mover:
             case RestartChildren():
                 return await self._children.restart_failed(live, command, draft)
             case StartIterations():
-                return None  # more than one answer: see `_iterate`
+                return None  # more than one answer: see `Move`
             case RestartIterations():
                 draft.inbox.extend(
                     Mail(execution_id, event)

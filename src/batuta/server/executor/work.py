@@ -5,7 +5,7 @@ attempt that was running is reported as lost.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -117,10 +117,13 @@ class Work:
         if local.job is not None:
             self.settled([local.job])
 
-    async def recover(self, rows: Sequence[JobRow]) -> None:
-        """Take up the rows of an earlier owner."""
+    async def recover(
+        self, rows: Sequence[JobRow], *, known: Collection[tuple[TaskRunId, int]]
+    ) -> None:
+        """Take up the rows of an earlier owner; not those that are `known` or were begun meanwhile."""
         for row in rows:
-            if (row.task_run_id, row.attempt) in self._begun:
+            key = (row.task_run_id, row.attempt)
+            if key in known or key in self._begun:
                 continue
             live = await self._residents.get(row.execution_id)
             run = live.execution.runs.get(row.task_run_id) if live is not None else None
@@ -129,6 +132,12 @@ class Work:
                 self._settle(row, self.lost(row.execution_id, row.task_run_id, row.attempt))
             else:
                 self.dispatch(row)
+
+    def kill_all(self, live: Live | None) -> None:
+        """Stop every attempt of an execution, if it is in memory."""
+        for run in live.execution.runs.values() if live is not None else ():
+            if run.progress is not None and run.progress.attempt:
+                self.kill((run.id, run.progress.attempt))
 
     def kill(self, job: tuple[TaskRunId, int]) -> None:
         """Stop the attempt, if it is under way; its result arrives like any other."""

@@ -36,6 +36,13 @@ class Gate:
             self._on_waiting()
         return await asyncio.shield(future)
 
+    async def quiet(self) -> bool:
+        """Wait for what waits; whether anything did."""
+        if not self._waiting:
+            return False
+        await asyncio.wait((self._waiting[-1][1],))
+        return True
+
     def check_open(self) -> None:
         if self._closed:
             raise StoreUnavailableError("the store is closed", location=LOCATION)

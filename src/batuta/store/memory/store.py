@@ -38,6 +38,9 @@ class MemoryStore:
     async def commit(self, turn: Turn) -> None:
         await self._gate.write(lambda feed: self._tables.apply(turn, feed))
 
+    async def quiet(self) -> bool:
+        return await self._gate.quiet()
+
     def changes(self, listener: Listener) -> Callable[[], None]:
         return self._listeners.add(listener)
 

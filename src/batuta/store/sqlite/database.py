@@ -39,6 +39,9 @@ class Database:
     async def commit(self, turn: Turn) -> None:
         await self._writer.write(turn)
 
+    async def quiet(self) -> bool:
+        return await self._writer.quiet()
+
     async def write(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work` in the writer's next transaction. It may run twice, and must leave nothing behind but rows."""
         result: Result = await self._writer.write(work)

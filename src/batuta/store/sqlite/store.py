@@ -53,6 +53,9 @@ class SqliteStore:
     async def commit(self, turn: Turn) -> None:
         await self._database.commit(turn)
 
+    async def quiet(self) -> bool:
+        return await self._database.quiet()
+
     def changes(self, listener: Listener) -> Callable[[], None]:
         return self._listeners.add(listener)
 

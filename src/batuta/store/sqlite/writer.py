@@ -9,13 +9,13 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from batuta.store.errors import ConflictError, StoreError, StoreUnavailableError
 from batuta.store.feed import Feed, Listeners
 from batuta.store.rows import Turn
+from batuta.store.sqlite.checkpoint import Checkpoints, checkpoint
 from batuta.store.sqlite.connection import connect, explained
 from batuta.store.sqlite.session import Transaction
 from batuta.store.sqlite.turns import TurnBatch
@@ -26,7 +26,7 @@ Write = Callable[[Transaction], Result]
 MAX_BATCH = 256
 CHECKPOINT_IDLE = 2_000
 CHECKPOINT_BUSY = 40_000
-"""Rows changed since the last checkpoint after which one is made when nobody waits, or even when somebody does."""
+"""Rows changed after which a checkpoint is made beside the writing, or even instead of it."""
 
 
 class _Call:
@@ -50,7 +50,13 @@ class Writer:
         self._listeners = listeners
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._connection = connect(path, writes=True)
+        self._last: asyncio.Future[Any] | None = None
+        """Of the call that was made last; they are answered in order."""
+        self._checkpoints = Checkpoints(path)
         self._dirty = 0
+        """Rows changed since the log was last held up."""
+        self._asked = 0
+        """Those of them that a checkpoint beside the writing was asked for."""
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="batuta-store-writer", daemon=True)
         self._thread.start()
@@ -59,9 +65,17 @@ class Writer:
         if self._closed:
             raise StoreUnavailableError("the store is closed", location=str(self._path))
         call = _Call(work, self._loop.create_future())
+        self._last = call.future
         self._calls.put(call)
         # A caller that is cancelled does not learn the outcome, but its write stands.
         return await asyncio.shield(call.future)
+
+    async def quiet(self) -> bool:
+        """Wait for all that was asked for; whether there was anything."""
+        if self._last is None or self._last.done():
+            return False
+        await asyncio.wait((self._last,))
+        return True
 
     async def close(self) -> None:
         if not self._closed:
@@ -77,6 +91,7 @@ class Writer:
                 feed = self._commit(batch)
                 self._loop.call_soon_threadsafe(self._deliver, batch, feed)
                 self._checkpoint()
+        self._checkpoints.close()
         self._connection.close()
 
     def _next_batch(self) -> tuple[list[_Call], bool]:
@@ -161,13 +176,12 @@ class Writer:
                     call.future.set_exception(call.error)
 
     def _checkpoint(self) -> None:
-        if self._dirty < CHECKPOINT_IDLE:
-            return
-        if self._calls.empty() or self._dirty >= CHECKPOINT_BUSY:
-            self._dirty = 0
-            # What was committed stays in the log where a checkpoint fails; the next one tries again.
-            with suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        """Beside the writing; but where that never ends, the log can only begin anew when it is held up for once."""
+        if self._dirty >= CHECKPOINT_BUSY:
+            self._dirty = self._asked = 0
+            checkpoint(self._connection)
+        elif self._dirty - self._asked >= CHECKPOINT_IDLE and self._checkpoints.ask():
+            self._asked = self._dirty
 
 
 def _perform(work: Turn | Write[Any], transaction: Transaction) -> Any:

@@ -1,11 +1,12 @@
 """A fault of ours ends one execution, and nothing waits for it for ever."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from batuta.engine.commands import AnyCommand
 from batuta.engine.events import AnyEvent, TaskFinished
 from batuta.model.state import State
 from batuta.server.executor.draft import Draft
@@ -39,13 +40,14 @@ tasks:
 def test_a_fault_gives_the_slot_back_and_tells_the_parent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    move = Mover.move
+    take_in = Mover.take_in
 
-    async def broken(self: Mover, live: Live, events: Iterable[AnyEvent], draft: Draft) -> None:
-        events = list(events)
-        if live.execution.holds_slot and any(isinstance(each, TaskFinished) for each in events):
+    async def broken(
+        self: Mover, live: Live, event: AnyEvent, draft: Draft
+    ) -> Sequence[AnyCommand]:
+        if live.execution.holds_slot and isinstance(event, TaskFinished):
             raise ZeroDivisionError
-        await move(self, live, events, draft)
+        return await take_in(self, live, event, draft)
 
     async def work() -> None:
         installation = Installation(tmp_path)
@@ -60,5 +62,5 @@ def test_a_fault_gives_the_slot_back_and_tells_the_parent(
         assert states(view) == {"work": State.KILLED}
         await installation.crash()
 
-    monkeypatch.setattr(Mover, "move", broken)
+    monkeypatch.setattr(Mover, "take_in", broken)
     asyncio.run(work())
