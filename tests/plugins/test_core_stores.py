@@ -250,6 +250,19 @@ KEY_VALUES: dict[str, Case] = {
         ],
         others=["{id: o, namespace: companyable, tasks: [{id: t, type: log.Log, message: x}]}"],
     ),
+    "an_object_may_be_json_text_or_an_expression": Case(
+        """
+  - {id: s, type: kv.Set, key: k, value: one}
+  - {id: a, type: kv.PurgeKV, behavior: "{{ {'type': 'key'} }}"}
+  - {id: b, type: kv.PurgeKV, behavior: '{"type": "key", "expiredOnly": "{{ 1 == 2 }}"}'}""",
+        {"a": {"size": 0}, "b": {"size": 1}},
+        [
+            "purging 1 namespaces: [company.team]",
+            "purged 0 keys",
+            "purging 1 namespaces: [company.team]",
+            "purged 1 keys",
+        ],
+    ),
     "purge_with_both_bounds_is_refused": Case(
         "  - {id: p, type: kv.PurgeKV, behavior: {type: version, keepAmount: 1, before: '2025-01-01T00:00:00Z'}}",
         says=["Cannot set both 'before' and 'keepAmount' properties"],

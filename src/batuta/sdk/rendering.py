@@ -119,7 +119,7 @@ def _collection(raw: Any, kind: type, *, place: str, render: Renderer) -> Any:
 
 
 def _nested(rule: _Rule, raw: Any, *, place: str, render: Renderer, registry: Registry) -> Any:
-    if isinstance(raw, str) and "{{" in raw:
+    if isinstance(raw, str):
         raw = _collection(
             raw, list if rule.shape is Shape.NESTED_LIST else dict, place=place, render=render
         )
