@@ -138,8 +138,11 @@ def replay(
     if lineage.top(target).task_id in plan.after:
         raise SurgeryError(f"'{target.task_id}' belongs to afterExecution: it cannot be replayed")
     above = {run.id for run in lineage.above(target)}
+    again = {run.id for run in rows if not run.state.is_terminal} - above
     kept = []
     for run in rows:
+        if _redone(lineage, run, again):
+            continue
         if run.id == target.id:
             kept.append(_reopened(plan, _forgotten(plan, run), at))
         elif run.id in above:
