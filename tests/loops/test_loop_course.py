@@ -194,6 +194,21 @@ async def test_a_paused_iteration_pauses_the_execution() -> None:
         assert history(view, "loop") == way
 
 
+async def test_resuming_the_execution_resumes_the_iteration_that_waits() -> None:
+    pause = f"{PAUSE[:-1]}, onResume: [{{id: reason, type: STRING}}]}}"
+    tasks = f"{pause}\n{returning('say', '{{ outputs.pause.onResume.reason }}')}"
+    async with System.open() as system:
+        inner = loop("[x]", TEXT, tasks=tasks, name="inner")
+        more = putting_out("{{ outputs.inner.outputs[0].outputs.text }}")
+        parent = await started(system, flow(loop("[a, b]", more, tasks=inner)))
+        for number in range(2):
+            await children_in(system, parent, S.PAUSED, 1)
+            await system.resume(parent, inputs={"reason": f"r{number}"})
+            await children_in(system, parent, S.SUCCESS, number + 1)
+        view = await system.until(parent, is_over)
+        assert texts(view) == ["r0", "r1"]
+
+
 async def test_a_kill_reaches_the_iterations() -> None:
     async with System.open() as system:
         inner = loop("[x]", tasks=PAUSE, name="inner")

@@ -32,15 +32,20 @@ from batuta.operations.errors import (
     Violation,
 )
 from batuta.operations.executions import get_row
-from batuta.operations.family import NOT_ENDED, children_of
+from batuta.operations.family import LOOP, NOT_ENDED, children_of
 from batuta.operations.files import PlacedFiles, Upload, place_files, store_files
 from batuta.operations.order import Ordered, carry_out, is_over, is_visible, send, taken
 from batuta.operations.rendering.lookup import resolve_declared
 from batuta.operations.services import Services
 from batuta.operations.start import check_system_labels, execution_variables
 from batuta.sdk.input import Input
+from batuta.store.query import Filter, Op
 from batuta.store.rows import Edit, ExecutionRow, Mail, Turn
 
+_PAUSED_ITERATIONS = (
+    Filter("kind", Op.EQUALS, LOOP),
+    Filter("state", Op.EQUALS, State.PAUSED.value),
+)
 Refusal = Callable[[Execution], str | None]
 """Why an execution cannot be treated, or None."""
 
@@ -110,6 +115,8 @@ async def resume(
 ) -> None:
     """Go on where a Pause waits, the first if there are several; or after a pause by hand (01 §8.4).
 
+    The Pause may be inside an iteration of a Loop.
+
     Raises `IllegalStateError` for an execution that is not paused, `InvalidEntityError` with every wrong input.
     """
     execution = await _paused(caller, services, execution_id)
@@ -125,7 +132,7 @@ async def resume(
         inputs=resolved.values,
         by=caller.user,
     )
-    await send(services, [Mail(execution_id, event)])
+    await send(services, [Mail(execution.id, event)])
 
 
 async def resume_from_breakpoint(
@@ -280,7 +287,20 @@ async def _paused(caller: Caller, services: Services, execution_id: ExecutionId)
         raise NotFoundError(f"Execution '{execution_id}' not found.")
     if row.execution.state is not State.PAUSED:
         raise IllegalStateError(f"Execution '{execution_id}' is not paused, can't resume it")
-    return row.execution
+    return await _innermost(services, row.execution)
+
+
+async def _innermost(services: Services, execution: Execution) -> Execution:
+    """The execution itself, or the first iteration of its Loops that waits: that is why it is paused."""
+    course = execution.progress.course if execution.progress is not None else None
+    held = course is not None and course.held
+    if held or await _waiting(services, execution) is not None:
+        return execution
+    async for row in children_of(services, execution.id, *_PAUSED_ITERATIONS):
+        inner = await services.store.executions.get(row.execution.id, live=True)
+        if inner is not None:
+            return await _innermost(services, inner.execution)
+    return execution
 
 
 async def _waiting(services: Services, execution: Execution) -> tuple[TaskRun, Pause] | None:
