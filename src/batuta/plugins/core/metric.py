@@ -21,7 +21,9 @@ class Metric(Variant):
     type: Literal["counter", "timer", "gauge"] = Field(description="`counter`, `timer` or `gauge`.")
     name: Property[str] = Field(description="The metric's name.")
     value: Property[str] = Field(description="A number; of a timer a duration.")
-    description: Property[str] | None = Field(default=None, description="What the metric says, for readers of the flow.")
+    description: Property[str] | None = Field(
+        default=None, description="What the metric says, for readers of the flow."
+    )
     tags: Property[dict[str, str]] | None = Field(default=None, description="Tags to group by.")
 
 

@@ -36,7 +36,9 @@ class TimeWindow(Definition):
     deadline: TimeOfDay | None = Field(default=None, description="The time of day that ends it.")
     start_time: TimeOfDay | None = Field(default=None, description="When it begins each day.")
     end_time: TimeOfDay | None = Field(default=None, description="When it ends each day.")
-    window: DurationText | None = Field(default=None, description="How long it is; a day when absent.")
+    window: DurationText | None = Field(
+        default=None, description="How long it is; a day when absent."
+    )
     window_advance: DurationText | None = Field(
         default=None, description="How much later than midnight it begins."
     )
