@@ -197,13 +197,41 @@ def test_a_condition_that_cannot_be_rendered_fails_without_closing_the_attempt()
     b = Build()
     node = b.condition("c", "{{ x }}", [leaf("t")], allow_failure=True, errors=[leaf("e")])
     drive = Drive(b.plan(node, leaf("next")), render=lambda _r: "no x").start()
-    assert drive.runs["c"] == "CREATED RUNNING WARNING"
+    assert drive.runs == {"c": "CREATED RUNNING FAILED"}
     assert drive.attempts["c"] == "RUNNING"
-    assert drive.order == ["c", "next"]
     assert [message for _, message in drive.logs] == [
         "Unable to resolve state from the Flowable task: no x",
         "Unable to resolve outputs from the Flowable task: no x",
     ]
+
+
+TOLD: list[tuple[str, dict[str, Any], Any, list[Any]]] = [
+    ("choice", {"value": "1"}, None, [{"evaluationResult": True}]),
+    ("choice", {"value": "{{ x }}"}, "0", [{"evaluationResult": False}]),
+    ("choice", {"value": "{{ x }}"}, None, []),
+    ("switch", {"value": "a"}, None, [{"value": "a", "defaults": False}]),
+    ("switch", {"value": "{{ x }}"}, "z", [{"value": "z", "defaults": True}]),
+    ("loop", {"condition": "{{ x }}"}, None, [{"iterationCount": 1}]),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "answer", "told"), TOLD)
+def test_a_skipped_control_task_tells_what_it_knows_at_once(
+    kind: str, fields: dict[str, Any], answer: Any, told: list[Any]
+) -> None:
+    b = Build()
+    if kind == "choice":
+        node = b.condition("c", fields["value"], [leaf("t")], run_if="false")
+    elif kind == "switch":
+        node = b.control(Choice, "c", cases={"a": [leaf("t")]}, run_if="false", **fields)
+    else:
+        node = b.control(Loop, "c", tasks=[leaf("t")], run_if="false", **fields)
+    drive = Drive(
+        b.plan(node), render=lambda r: dict.fromkeys(r.values, answer) if answer else "no x"
+    ).start()
+    assert drive.runs == {"c": "CREATED SKIPPED"}
+    assert list(drive.outputs.values()) == told
+    assert drive.logs == []
 
 
 def test_each_item_of_a_concurrent_loop_has_its_own_switch() -> None:

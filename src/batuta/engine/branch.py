@@ -49,6 +49,13 @@ def close(turn: Turn, node: Any, run: TaskRun, *, state: State) -> None:
     turn.end(run, state, attempts=closed(run, state, turn.at))
 
 
+def refuse(turn: Turn, run: TaskRun, *, problem: str) -> None:
+    """A property of a control task means nothing: it fails, whatever it allows (01 §6.21)."""
+    turn.log("ERROR", f"Unable to resolve state from the Flowable task: {problem}", run)
+    run = turn.runs[run.id]
+    turn.end(run, State.FAILED, attempts=closed(run, State.FAILED, turn.at))
+
+
 def start(
     turn: Turn,
     scope: Scope,

@@ -7,12 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batuta.engine.branch import Flowing
+from batuta.engine.execution import TaskRun
+from batuta.engine.turn import Turn
+from batuta.model.state import State
 
 Act = Callable[..., None]
 
 
 def ignore(*_place: object, **_happening: object) -> None:
     """What happened does not concern this kind of task."""
+
+
+def skip(turn: Turn, _node: object, run: TaskRun) -> None:
+    turn.end(run, State.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +50,5 @@ class Kind:
     """The answer (`event`) to `CountRows`."""
     gathered: Act = ignore
     """The answer (`event`) to `Gather`."""
+    skipped: Act = skip
+    """`runIf` does not hold: end SKIPPED."""

@@ -54,6 +54,9 @@ from batuta.engine.values import is_template, is_truthy
 from batuta.model.ids import TaskRunId
 from batuta.model.state import State
 
+Place = tuple[Kind, AnyNode, TaskRun]
+"""A live task run, and how it is moved."""
+
 
 def step(plan: Plan, execution: Execution, event: AnyEvent) -> Step:
     """What an event makes of an execution. Answers to `Render` and `RequestSlot` arrive as further events."""
@@ -163,7 +166,7 @@ def _about_loop(turn: Turn, event: ChildPaused | Counted | Gathered) -> None:
             kind.gathered(turn, node, run, event=event)
 
 
-def _find(turn: Turn, run_id: str) -> tuple[Kind, AnyNode, TaskRun] | None:
+def _find(turn: Turn, run_id: str) -> Place | None:
     run = turn.runs.get(TaskRunId(run_id))
     place = None if run is None else kind_of(turn, run)
     return None if run is None or place is None else (*place, run)
@@ -210,7 +213,7 @@ def _rendered(turn: Turn, event: Rendered) -> None:
         turn.note(run, waiting=None)
         run = turn.runs[run.id]
         if purpose.startswith("runIf"):
-            _run_if_rendered(turn, run, event)
+            _run_if_rendered(turn, (kind, node, run), event)
         else:
             kind.rendered(turn, node, run, event=event, purpose=purpose)
 
@@ -354,22 +357,20 @@ def _enter(turn: Turn, run_id: TaskRunId) -> None:
             Render(request_id=f"{run.id}/{purpose}", values={"runIf": node.run_if}, frame=run)
         )
     else:
-        _decide(turn, run, condition=node.run_if)
+        _decide(turn, found, condition=node.run_if)
 
 
-def _run_if_rendered(turn: Turn, run: TaskRun, event: Rendered) -> None:
+def _run_if_rendered(turn: Turn, place: Place, event: Rendered) -> None:
     if event.problem is None:
-        _decide(turn, run, condition=event.values.get("runIf"))
+        _decide(turn, place, condition=event.values.get("runIf"))
         return
+    _, _, run = place
     problem = f"Failed to evaluate the runIf condition for task {run.task_id}."
     turn.log("ERROR", f"{problem} Cause: {event.problem}", run)
     turn.end(run, State.FAILED)
 
 
-def _decide(turn: Turn, run: TaskRun, *, condition: object) -> None:
-    found = _find(turn, run.id)
-    if found is not None and is_truthy(condition):
-        kind, node, run = found
-        kind.enter(turn, node, run)
-    else:
-        turn.end(run, State.SKIPPED)
+def _decide(turn: Turn, place: Place, *, condition: object) -> None:
+    kind, node, run = place
+    act = kind.enter if is_truthy(condition) else kind.skipped
+    act(turn, node, run)

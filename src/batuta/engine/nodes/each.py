@@ -13,7 +13,7 @@ from batuta.engine.events import Rendered
 from batuta.engine.execution import TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.nodes import parallel, sequence
-from batuta.engine.nodes.parallel import has_room, refuse
+from batuta.engine.nodes.parallel import has_room
 from batuta.engine.plan import Each
 from batuta.engine.rollup import STOPPING
 from batuta.engine.turn import Turn
@@ -30,14 +30,14 @@ def rendered(turn: Turn, node: Each, run: TaskRun, *, event: Rendered, purpose: 
     elif event.problem is None:
         _begin(turn, node, run, values=event.values.get(purpose))
     else:
-        refuse(turn, node, run, problem=event.problem)
+        branch.refuse(turn, run, problem=event.problem)
 
 
 def _begin(turn: Turn, node: Each, run: TaskRun, *, values: Any) -> None:
     try:
         items = to_items(values)
     except ValueError as error:
-        refuse(turn, node, run, problem=str(error))
+        branch.refuse(turn, run, problem=str(error))
         return
     turn.note(run, items=items)
     turn.advance(run)

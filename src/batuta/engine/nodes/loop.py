@@ -9,7 +9,7 @@ from batuta.engine.branch import Flowing
 from batuta.engine.commands import ClearTimer, Render, SetTimer
 from batuta.engine.events import Rendered
 from batuta.engine.execution import TaskRun
-from batuta.engine.kind import Kind
+from batuta.engine.kind import Kind, skip
 from batuta.engine.plan import Expression, Loop
 from batuta.engine.turn import Turn
 from batuta.engine.values import is_template, is_truthy, to_duration, to_int
@@ -22,6 +22,11 @@ def enter(turn: Turn, _node: Loop, run: TaskRun) -> None:
     turn.note(run, count=1)
     turn.outputs(run, {"iterationCount": 1})
     turn.advance(run)
+
+
+def skipped(turn: Turn, node: Loop, run: TaskRun) -> None:
+    turn.outputs(run, {"iterationCount": 1})
+    skip(turn, node, run)
 
 
 def schedule(turn: Turn, node: Loop, run: TaskRun) -> bool:
@@ -68,12 +73,7 @@ def rendered(turn: Turn, node: Loop, run: TaskRun, *, event: Rendered, purpose: 
     if event.problem is None:
         _judge(turn, node, run, values=event.values)
     else:
-        _fail(turn, node, run, problem=event.problem)
-
-
-def _fail(turn: Turn, node: Loop, run: TaskRun, *, problem: str) -> None:
-    turn.log("ERROR", f"Unable to resolve state from the Flowable task: {problem}", run)
-    branch.close(turn, node, run, state=State.FAILED)
+        branch.refuse(turn, run, problem=event.problem)
 
 
 def _judge(turn: Turn, node: Loop, run: TaskRun, *, values: Any) -> None:
@@ -87,7 +87,7 @@ def _judge(turn: Turn, node: Loop, run: TaskRun, *, values: Any) -> None:
         interval = to_duration(values.get("interval"))
         reached = _limit_reached(turn, run, count, values=values)
     except ValueError as error:
-        _fail(turn, node, run, problem=str(error))
+        branch.refuse(turn, run, problem=str(error))
         return
     if reached is None:
         _pause(turn, run, due=Instant(turn.at + interval))
@@ -143,4 +143,4 @@ def killed(turn: Turn, _node: Loop, run: TaskRun, *, hard: bool, cascade: bool) 
 
 
 FLOWING = Flowing(schedule, branch.conclude, passed, counted)
-KIND = Kind(enter, killed, FLOWING, rendered, fired=fired)
+KIND = Kind(enter, killed, FLOWING, rendered, fired=fired, skipped=skipped)

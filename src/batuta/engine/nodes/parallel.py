@@ -9,10 +9,9 @@ from batuta.engine.events import Rendered
 from batuta.engine.execution import TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.nodes import sequence
-from batuta.engine.plan import Dag, Each, Expression, Parallel
+from batuta.engine.plan import Expression, Parallel
 from batuta.engine.turn import WINDOW, Turn
 from batuta.engine.values import is_template, to_int
-from batuta.model.state import State
 
 LIMIT = "concurrent"
 
@@ -43,26 +42,18 @@ def limit_of(turn: Turn, run: TaskRun, limit: Expression) -> int | None:
     return known
 
 
-def rendered(
-    turn: Turn, node: Parallel | Dag | Each, run: TaskRun, *, event: Rendered, purpose: str
-) -> None:
+def rendered(turn: Turn, _node: Any, run: TaskRun, *, event: Rendered, purpose: str) -> None:
     """The limit is known."""
     if event.problem is not None:
-        refuse(turn, node, run, problem=event.problem)
+        branch.refuse(turn, run, problem=event.problem)
         return
     try:
         limit = max(to_int(event.values.get(purpose)), 0)
     except ValueError as error:
-        refuse(turn, node, run, problem=str(error))
+        branch.refuse(turn, run, problem=str(error))
     else:
         turn.note(run, limit=limit)
         turn.advance(run)
-
-
-def refuse(turn: Turn, node: Any, run: TaskRun, *, problem: str) -> None:
-    """A property of the control task means nothing: it fails before it starts anything (01 §6.21)."""
-    turn.log("ERROR", f"Unable to resolve state from the Flowable task: {problem}", run)
-    branch.close(turn, node, run, state=State.FAILED)
 
 
 def has_room(turn: Turn, run: TaskRun, limit: int) -> bool:

@@ -46,19 +46,14 @@ def rendered(turn: Turn, node: Pause, run: TaskRun, *, event: Rendered, purpose:
     if event.problem is None:
         _pause(turn, node, run, values=event.values)
     else:
-        _fail(turn, node, run, problem=event.problem)
-
-
-def _fail(turn: Turn, node: Pause, run: TaskRun, *, problem: str) -> None:
-    turn.log("ERROR", f"Unable to resolve state from the Flowable task: {problem}", run)
-    branch.close(turn, node, run, state=State.FAILED)
+        branch.refuse(turn, run, problem=event.problem)
 
 
 def _pause(turn: Turn, node: Pause, run: TaskRun, *, values: Any) -> None:
     try:
         wait, behavior = _time(values)
     except ValueError as error:
-        _fail(turn, node, run, problem=str(error))
+        branch.refuse(turn, run, problem=str(error))
         return
     if wait is None and turn.course.phase is Phase.AFTER:
         _leave(turn, node, run, state=State.SUCCESS)  # nobody can resume an execution that is over

@@ -94,6 +94,7 @@ def _wrong_run(
     worst = worst_of(main)
     shown = _shown(node, worst)
     itself = isinstance(node, _MAY_FAIL) and run.state in {
+        State.FAILED,  # a property that means nothing: whatever the task allows (01 §6.21)
         _shown(node, State.FAILED),
         _shown(node, State.WARNING),
     }
