@@ -78,7 +78,9 @@ def render_definition(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join([*([path] if path else []), *(str(part) for part in first["loc"])])
-        raise PropertyError(place, f"{first['msg']}, got `{_short(first['input'])}`") from error
+        raise PropertyError(
+            place, f"{first['msg'].removeprefix('Value error, ')}, got `{_short(first['input'])}`"
+        ) from error
 
 
 def _rendered(rule: _Rule, raw: Any, *, place: str, render: Renderer, registry: Registry) -> Any:
