@@ -2,22 +2,35 @@
 
 import asyncio
 import io
+from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from batuta.engine.events import AnyEvent
+from batuta.engine.plan import AnyNode
+from batuta.flow.read import read_flow
+from batuta.operations.flows.source import documents
+from batuta.sdk.registry import Registry
 from batuta.store.rows import Committed
 from batuta.testing.simulate import main
 from batuta.testing.simulate.check import BreachError
 from batuta.testing.simulate.level2 import report, simulate
 from batuta.testing.simulate.level2.case import read_case, write_case
 from batuta.testing.simulate.level2.loop import StandstillError, VirtualLoop
+from batuta.testing.simulate.level2.orders import KINDS
 from batuta.testing.simulate.level2.watch import Watch
 from batuta.testing.simulate.level2.world import World
 
 BLOCKS = 20
 SEEDS_PER_BLOCK = 50
-REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.txt"))
+UNSEEN = {"AttemptRefused", "RestartRequested", "MarkRequested"}
+"""Worker groups are for workers of their own; the others are edits of rows, counted as orders."""
+FAULTS = (
+    "crash", "stop", "steal", "rival", "step", "lose", "doubt", "blind", "die",
+)  # fmt: skip
+REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.yaml"))
 """Worlds that once broke, as they were printed."""
 
 
@@ -30,6 +43,22 @@ def test_servers_keep_all_invariants(block: int) -> None:
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)
 def test_worlds_of_servers_that_once_broke(path: Path) -> None:
     assert read_case(path.read_text()).run() is None
+
+
+def test_every_kind_of_node_event_order_and_fault_takes_part() -> None:
+    kinds: set[str] = set()
+    taken: Counter[str] = Counter()
+    happened: set[str] = set()
+    for seed in range(100):
+        world = World(seed)
+        world.run()
+        kinds |= world.kinds
+        taken += world.events + world.orders
+        happened.update(each.kind for each in world.happenings)
+    assert {each.__name__ for each in get_args(AnyNode)} <= kinds
+    assert {each.__name__ for each in get_args(AnyEvent)} - UNSEEN <= set(taken)
+    assert set(KINDS) <= set(taken)
+    assert set(FAULTS) <= happened
 
 
 def test_a_seed_is_a_world_of_servers() -> None:
@@ -55,6 +84,8 @@ def test_a_breach_is_printed_with_its_flows_and_the_fewest_happenings(
     out = io.StringIO()
     report(world, "there is work", out=out, full=True)
     again = read_case(out.getvalue().rstrip("\n") + "\n")
+    for source in documents(out.getvalue()):
+        assert read_flow(source, Registry.installed()).flow is not None
     assert again.run() == "there is work"
     assert len(again.happenings) <= len(world.happenings)
     assert simulate([world.seed], out) == 1

@@ -11,7 +11,7 @@ from batuta.engine.plan import AnyNode, Retry
 from batuta.engine.turn import Turn
 from batuta.model.ids import TaskRunId, derived_fraction
 from batuta.model.instant import Instant, Micros
-from batuta.model.state import History, State
+from batuta.model.state import State, followed
 
 _MILLISECOND: Micros = 1_000
 
@@ -117,9 +117,9 @@ def _wait(turn: Turn, run: TaskRun) -> None:
     node = turn.plan.nodes.get(run.task_id)
     _show_failure(turn, None if node is None else node.retry, run)
     failed_at = run.attempts[-1].histories[-1].at if run.attempts else turn.at
-    failed = (*run.histories, History(State.FAILED, failed_at))
-    waits = History(State.RETRYING, max(turn.at, failed_at))
-    turn.put(msgspec.structs.replace(run, histories=(*failed, waits)))
+    failed = followed(run.histories, State.FAILED, failed_at)
+    histories = followed(failed, State.RETRYING, turn.at)
+    turn.put(msgspec.structs.replace(run, histories=histories))
     if turn.course.phase is Phase.RUNNING and turn.state in {State.RUNNING, State.FAILED}:
         turn.become(State.RETRYING)
     turn.remember(retrying=run.id)

@@ -70,6 +70,8 @@ class World:
                 self._meddle()
             if self._marks and not self.rows.ended and self._marker.chance(15):
                 self._mark()
+            if self._restarts and not self.rows.ended and self.dice.chance(1):
+                self._operate()
             if not self._deliver() and not self._fire() and not self._help():
                 break
         else:

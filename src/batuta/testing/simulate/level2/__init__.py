@@ -18,23 +18,24 @@ _SHOWN = 3
 def simulate(seeds: Sequence[int], out: TextIO) -> int:
     """Run the worlds of these seeds; 1 if any broke an invariant, else 0."""
     started = perf_counter()
-    commits = failures = 0
+    commits = events = failures = 0
     for seed in seeds:
         world = World(seed)
         breach = world.run()
         commits += world.commits
+        events += world.events.total()
         if breach is not None:
             failures += 1
             report(world, breach, out=out, full=failures <= _SHOWN)
     seconds = max(perf_counter() - started, 1e-9)
-    rate = f"{commits} commits, {commits / seconds:,.0f} a second"
+    rate = f"{events} events, {events / seconds:,.0f} a second, {commits} commits"
     out.write(f"{len(seeds)} seeds, {rate}; {failures} failed\n")
     return 1 if failures else 0
 
 
 def report(world: World, breach: str, *, out: TextIO, full: bool) -> None:
     if not full:
-        out.write(f"seed {world.seed}: {breach}\n")
+        out.write(f"# seed {world.seed}: {breach}\n")
         return
     happenings = fewest(world)
     text = write_case(world.seed, breach, sources=world.sources, happenings=happenings)

@@ -34,8 +34,9 @@ def wrong_ends(
 def _iteration(  # noqa: PLR0917 - one place
     tables: Tables, plan: Plan, loop: ExecutionId, task_run_id: TaskRunId
 ) -> Plan | None:
-    run = tables.runs.get(loop, {}).get(task_run_id)
-    return None if run is None else iteration_plans(plan).get(run.task_id)
+    runs = tables.runs.get(loop, {}).values()
+    name = next((run.task_id for run in runs if run.id == task_run_id), None)
+    return None if name is None else iteration_plans(plan).get(name)
 
 
 def _is_led(plan: Plan, execution: Execution, runs: Collection[TaskRun]) -> bool:

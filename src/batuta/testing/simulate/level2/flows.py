@@ -144,8 +144,8 @@ class _Maker:
         return task
 
     def _leaves(self) -> tuple[Any, ...]:
-        leaves = (self._work,) * 5 + (self._log, self._log, self._fail, self._pause, self._pause)
-        leaves = (*leaves, self._small, self._small)
+        pairs = (self._log, self._pause, self._small) * 2
+        leaves = ((self._work,) * 5) + (*pairs, self._fail)
         return leaves if self._name == "child" else (*leaves, self._subflow, self._subflow)
 
     def _groups(self) -> tuple[Any, ...]:
@@ -191,19 +191,18 @@ class _Maker:
     def _small(self, _: int) -> Task:
         """Tasks of the server itself, and tasks that change the execution."""
         dice = self._dice
-        name, properties = dice.pick(
-            (
-                ("flow.Sleep", {"duration": dice.pick(("PT0.1S", "PT3S", "PT20S"))}),
-                ("kv.Set", {"key": "k", "value": "{{ execution.id }}"}),
-                ("kv.Get", {"key": dice.pick(("k", "none")), "errorOnMissing": True}),
-                ("execution.Labels", {"labels": {"k": dice.pick(TEXTS)}}),
-                ("execution.SetVariables", {"variables": {"v": 2}, "overwrite": dice.chance(80)}),
-                ("execution.UnsetVariables", {"variables": ["v"], "ignoreMissing": True}),
-                ("execution.Exit", {"state": dice.pick(EXITS)}),
-                ("log.Fetch", {}),
-            )
+        tasks: tuple[tuple[str, Task], ...] = (
+            ("flow.Sleep", {"duration": dice.pick(("PT0.1S", "PT3S", "PT20S"))}),
+            ("kv.Set", {"key": "k", "value": "{{ execution.id }}"}),
+            ("kv.Get", {"key": dice.pick(("k", "none")), "errorOnMissing": True}),
+            ("execution.Labels", {"labels": {"k": dice.pick(TEXTS)}}),
+            ("execution.SetVariables", {"variables": {"v": 2}, "overwrite": dice.chance(80)}),
+            ("execution.UnsetVariables", {"variables": ["v"], "ignoreMissing": True}),
+            ("execution.Exit", {"state": dice.pick(EXITS)}),
+            ("log.Fetch", {}),
         )
-        return {"type": f"{_CORE}.{name}", **properties}
+        name, properties = dice.pick(tasks)
+        return {"type": f"{_CORE}.{name}"} | properties
 
     def _fail(self, _: int) -> Task:
         return {"type": f"{_CORE}.execution.Fail"}
@@ -260,7 +259,7 @@ class _Maker:
         dice = self._dice
         task: Task = {
             "type": f"{_CORE}.flow.Loop",
-            "values": ["a", "b", "c", "d"][: 1 + dice.below(4)],
+            "values": self._values() if dice.chance(70) else "{{ fileURI('items.txt') }}",
             "concurrencyLimit": dice.below(3),
             "transmitFailed": dice.chance(60),
             "tasks": self._tasks(depth + 1, 2),

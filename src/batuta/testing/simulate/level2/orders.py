@@ -1,5 +1,6 @@
 """What people order, sensible or not."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from batuta.testing.simulate.level2.flows import NAMESPACE, without_triggers
 from batuta.testing.simulate.level2.watch import Watch
 
 USER = Caller(user="user")
+FITTING = {"unqueue": State.QUEUED, "go-on": State.BREAKPOINT}
+"""Orders that make sense in this state only."""
 STARTS = ("start", "begin-at-breakpoint", "begin-later")
 ENTRY = KeyValue(key="k", value="v")
 FILES = {
@@ -59,7 +62,7 @@ class Orders:
         self._watch = watch
         self._sources = sources
         self.keys: list[FlowKey] = []
-        self.accepted = 0
+        self.accepted: Counter[str] = Counter()
         self._treatments: Mapping[str, Callable[[ExecutionRow, int], Awaitable[object]]] = {
             "kill": self._kill,
             "restart": self._restart,
@@ -97,18 +100,18 @@ class Orders:
     async def give(self, kind: str, number: int, rows: Sequence[ExecutionRow]) -> None:
         """What is refused is refused. `number` chooses the flow, or the execution among `rows`."""
         if kind in STARTS:
-            await self._ask(self._start(self.keys[number % len(self.keys)], kind, number))
+            await self._ask(kind, self._start(self.keys[number % len(self.keys)], kind, number))
         elif kind == "switch-off":
             key = self.keys[number % len(self.keys)]
             await self._ask(
-                flows.set_disabled(USER, self._services, key, disabled=number // 8 % 2 == 0)
+                kind, flows.set_disabled(USER, self._services, key, disabled=number // 8 % 2 == 0)
             )
         elif kind == "save":
             source = self._sources[number % len(self._sources)]
-            await self._ask(flows.upsert(USER, self._services, source))
-        elif rows:
+            await self._ask(kind, flows.upsert(USER, self._services, source))
+        elif rows := [row for row in rows if row.execution.state is FITTING.get(kind)] or rows:
             row = rows[number % len(rows)]
-            await self._ask(self._treatments[kind](row, number))
+            await self._ask(kind, self._treatments[kind](row, number))
 
     async def calm(self) -> None:
         """Nothing starts by itself any more."""
@@ -121,18 +124,18 @@ class Orders:
         for row in rows:
             match row.execution.state:
                 case State.PAUSED:
-                    await self._ask(self._resume(row.execution.id))
+                    await self._ask("resume", self._resume(row.execution.id))
                 case State.BREAKPOINT:
-                    await self._ask(self._go_on(row.execution.id))
+                    await self._ask("go-on", self._go_on(row.execution.id))
                 case _:
                     pass
 
-    async def _ask(self, order: Awaitable[object]) -> None:
+    async def _ask(self, kind: str, order: Awaitable[object]) -> None:
         try:
             await order
         except (OperationError, StoreError):
             return
-        self.accepted += 1
+        self.accepted[kind] += 1
 
     async def _start(self, key: FlowKey, kind: str, number: int) -> None:
         wanted = start.Wanted()

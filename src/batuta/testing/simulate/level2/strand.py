@@ -65,24 +65,27 @@ class Strand(threading.Thread):
             raise GoneError
 
     def end(self) -> None:
+        """Work that is parked ends in an exception, then the thread."""
         self._is_over = True
+        if not self.is_free:
+            self.go()
         self.go()
         self.join()
 
     @override
     def run(self) -> None:
         _here.strand = self
-        while True:
-            self._turn.acquire()
-            if self._is_over:
-                break
-            if self._work is not None:
-                self._work()
+        work = self._next()
+        while work is not None:
+            work()
             self._work = None
-            if self._is_over:
-                break
             self._back.release()
+            work = self._next()
         self._back.release()
+
+    def _next(self) -> Callable[[], None] | None:
+        self._turn.acquire()
+        return None if self._is_over else self._work
 
 
 class Answer(Future[T]):
@@ -116,11 +119,12 @@ def answer_of(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
     answer: Answer[T] = Answer(loop)
 
     def tell(task: asyncio.Task[T]) -> None:
+        error = None if task.cancelled() else task.exception()
         if answer.done():
-            return
+            return  # nobody waits any more
         if task.cancelled():
             answer.cancel()
-        elif (error := task.exception()) is not None:
+        elif error is not None:
             answer.set_exception(error)
         else:
             answer.set_result(task.result())

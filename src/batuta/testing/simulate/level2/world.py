@@ -1,12 +1,14 @@
 """One installation on virtual time, and everything that happens to it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import structlog
 
+from batuta.engine.events import AnyEvent
 from batuta.model.instant import SECOND, Instant, from_iso
 from batuta.sdk.registry import Registry
 from batuta.storage.memory import MemoryStorage
@@ -88,12 +90,29 @@ class World:
             "blind": self._blind,
             "die": self._die,
         }
+        self.events: Counter[str] = Counter()
+        """That executions took in, by kind."""
         self._is_calm = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def commits(self) -> int:
         return self._watch.commits
+
+    @property
+    def orders(self) -> Counter[str]:
+        """Those that were not refused."""
+        return self._orders.accepted + self._elsewhere.accepted
+
+    @property
+    def kinds(self) -> set[str]:
+        """Of the nodes of all task runs that are left."""
+        found = set()
+        for row in self._watch.live():
+            nodes = self._watch.plans[row.execution.flow].nodes
+            runs = self._tables.runs.get(row.execution.id, {}).values()
+            found |= {type(nodes[run.task_id]).__name__ for run in runs if run.task_id in nodes}
+        return found
 
     def listen(self, listener: Callable[[Committed], None]) -> None:
         """To all commits."""
@@ -105,7 +124,7 @@ class World:
         loop = self._loop
         loop.set_exception_handler(self._on_fault)
         asyncio.set_event_loop(loop)
-        with structlog.testing.capture_logs() as entries, edges(self._answers):
+        with structlog.testing.capture_logs() as entries, edges(self._answers, self._hear):
             try:
                 problem = loop.run_until_complete(self._live())
             except Exception as error:
@@ -237,6 +256,9 @@ class World:
 
     async def _die(self, _: int) -> None:
         self._server.lose_workers()
+
+    def _hear(self, event: AnyEvent) -> None:
+        self.events[type(event).__name__] += 1
 
     def _delay(self) -> float:
         """Seconds that a write, a slow read or a thread takes."""
