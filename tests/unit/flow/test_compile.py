@@ -263,3 +263,25 @@ def test_a_plan_is_frozen() -> None:
     with pytest.raises(AttributeError):
         compiled(tasks(log())).revision = 4  # type: ignore[misc]
     assert issubclass(Plan, msgspec.Struct)
+
+
+def test_a_loop_becomes_iterations_with_outputs_of_their_own() -> None:
+    body = tasks(
+        f"- id: loop\n  type: {FLOW}.Loop\n  values: '{{{{ x }}}}'\n  concurrencyLimit: 3\n"
+        "  transmitFailed: false\n  fetchType: STORE\n  breakWhen: '{{ y }}'\n"
+        "  outputs: [{id: o, type: INT, value: '{{ z }}', required: false}]\n"
+        f"  tasks:\n    {log('inside')}\n  finally:\n    {log('last')}"
+    )
+    found = node(compiled(body), "loop")
+    assert found == plan.Iterations(
+        id=TaskId("loop"),
+        type=f"{FLOW}.Loop",
+        values="{{ x }}",
+        tasks=(TaskId("inside"),),
+        finally_=(TaskId("last"),),
+        concurrency=3,
+        transmit_failed=False,
+        outputs=(plan.FlowOutput(id="o", type="INT", value="{{ z }}", required=False),),
+        fetch="STORE",
+        break_when="{{ y }}",
+    )

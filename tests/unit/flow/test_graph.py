@@ -82,3 +82,17 @@ triggers:
         Link("FLOW_TRIGGER", "up", "x"),
         Link("FLOW_TRIGGER", "up", None),
     )
+
+
+def test_a_loop_is_a_chain_of_its_tasks() -> None:
+    inside = f"[{log('a')[2:]}, {log('b')[2:]}]"
+    errors = f"[{log('e')[2:]}]"
+    body = tasks(
+        f"- {{id: loop, type: {FLOW}.Loop, values: [1], tasks: {inside}, errors: {errors}}}"
+    )
+    graph = flow_graph(flow(body))
+    relations = {edge.target: edge.relation.relation_type for edge in graph.edges}
+    assert relations["root.loop.a"] is None
+    assert relations["root.loop.b"] == "SEQUENTIAL"
+    assert relations["root.loop.e"] == "ERROR"
+    assert [each.cluster["uid"] for each in graph.clusters] == ["cluster_root.loop"]
