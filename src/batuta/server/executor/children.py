@@ -15,6 +15,7 @@ from batuta.operations import start
 from batuta.operations.caller import Caller
 from batuta.operations.errors import IllegalStateError, NotFoundError, OperationError
 from batuta.operations.family import NOT_ENDED, children_of
+from batuta.operations.order import is_over
 from batuta.operations.plans import Compiled, InvalidFlowError
 from batuta.operations.repeat import restart_turn
 from batuta.operations.services import Services
@@ -154,8 +155,10 @@ class Children:
     async def _report(
         self, live: Live, command: StartChild, child_id: ExecutionId, *, draft: Draft
     ) -> None:
-        """The child did not fail: its end is told once more (01 §6.13)."""
-        row = await self._services.store.executions.get(child_id)
+        """The child did not fail: its end is told once more (01 §6.13), or will be when it moves again."""
+        row = await self._services.store.executions.get(child_id, live=True)
+        if row is not None and not is_over(row.execution):
+            return
         event = ChildEnded(
             at=self._services.clock.now(),
             task_run_id=command.task_run.id,
