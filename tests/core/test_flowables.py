@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from batuta.server.executor import residents
 from batuta.testing.conformance.record import record_of
 from batuta.testing.system import System, is_over
 
@@ -26,6 +27,14 @@ SHORT = {
         )
     },
 }
+
+
+@pytest.fixture(autouse=True, params=["remembers", "forgets"])
+def memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An executor that forgets executions whenever it can reads everything back from their rows."""
+    if request.param == "forgets":
+        monkeypatch.setattr(residents, "MAX_RESIDENTS", 0)
+        monkeypatch.setattr(residents.Residents, "note_created", lambda *_: None)
 
 
 def source(tasks: str, *, flow_id: str = "flow", head: str = "") -> str:
@@ -179,3 +188,50 @@ async def test_what_is_around_a_task_is_known_after_a_restart() -> None:
         record = await record_of(system.services, view)
     assert record["state"] == "SUCCESS", record["logs"]
     assert values(record) == {"each/choice[b]/told": 'true b ["a","b"]'}
+
+
+INSIDE = """
+    - id: {name}
+      type: {core}.flow.{kind}
+      {fields}
+"""
+LEAVES = "[{id: NAME_1, type: RETURN}, {id: NAME_2, type: RETURN}]".replace(
+    "RETURN", SHORT["Return"]
+)
+KINDS = {
+    "Sequential": "tasks: LEAVES",
+    "Parallel": "concurrent: 1\n      tasks: LEAVES",
+    "Dag": "tasks: [{task: {id: NAME_2, type: RETURN}, dependsOn: [NAME_1]}, {task: {id: NAME_1, type: RETURN}}]",
+    "If": "condition: 'true'\n      then: LEAVES",
+    "Switch": "value: x\n      cases: {x: LEAVES}",
+    "ForEach": "values: [p, q]\n      concurrencyLimit: 2\n      tasks: LEAVES",
+    "EachSequential": "value: [p, q]\n      tasks: LEAVES",
+    "EachParallel": "value: [p, q]\n      tasks: LEAVES",
+    "LoopUntil": "condition: 'true'\n      tasks: LEAVES",
+    "AllowFailure": "tasks: LEAVES",
+    "Pause": "pauseDuration: PT0.01S\n      tasks: LEAVES",
+    "WorkingDirectory": "tasks: LEAVES",
+}
+TWICE = {"ForEach", "EachSequential", "EachParallel"}
+"""Their tasks run once for each of two values."""
+
+
+def all_kinds() -> tuple[str, int]:
+    """A list of every control task with two tasks inside, and how many task runs it makes."""
+    parts, runs = [], 0
+    for kind, fields in KINDS.items():
+        written = fields.replace("LEAVES", LEAVES).replace("RETURN", SHORT["Return"])
+        named = written.replace("NAME", kind)
+        parts.append(INSIDE.format(name=kind, core=CORE, kind=kind, fields=named))
+        runs += 1 + 2 * (2 if kind in TWICE else 1)
+    return "".join(parts), runs
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"Dag", "Switch", "WorkingDirectory"}))
+async def test_every_control_task_inside_each_other(kind: str) -> None:
+    inside, runs = all_kinds()
+    fields = KINDS[kind].replace("LEAVES", "").replace("\n      ", "\n  ")
+    record = await run(source(f"- id: around\n  type: {CORE}.flow.{kind}\n  {fields}{inside}"))
+    assert record["state"] == "SUCCESS", record["logs"]
+    assert {one["state"] for one in record["taskRuns"]} == {"SUCCESS"}
+    assert len(record["taskRuns"]) == 1 + runs * (2 if kind in TWICE else 1)
