@@ -1,6 +1,6 @@
 """What the current turn will commit, gathered while executions move."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from batuta.store.rows import (
     SlotRequest,
     TaskRunRow,
     TimerRow,
+    TriggerKey,
     TriggerRow,
     Turn,
 )
@@ -59,6 +60,8 @@ class Draft:
         self.jobs_done: list[tuple[TaskRunId, int]] = []
         self.slots: list[SlotRequest | SlotRelease] = []
         self.triggers: list[TriggerRow] = []
+        self.remembered: dict[TriggerKey, Callable[[], TriggerRow | None]] = {}
+        """Rows that other turns change, too: written as they are at the commit; None was written by another."""
         self.ended: list[Live] = []
         self.kills: list[tuple[TaskRunId, int]] = []
         """Attempts to be stopped."""
@@ -155,6 +158,7 @@ class Draft:
         self.outputs |= part.outputs
         self.timers |= part.timers
         self.jobs |= part.jobs
+        self.remembered |= part.remembered
         for mine, theirs in zip(self.lists(), part.lists(), strict=True):
             mine.extend(theirs)
 
@@ -219,7 +223,7 @@ class Draft:
             timers=[TimerRow(*key, due) for key, due in self.timers.items() if due is not None],
             timers_cleared=[key for key, due in self.timers.items() if due is None],
             slots=self.slots,
-            triggers=self.triggers,
+            triggers=[*self.triggers, *filter(None, (row() for row in self.remembered.values()))],
         )
 
     def _as_it_is(self, row: ExecutionRow) -> ExecutionRow:

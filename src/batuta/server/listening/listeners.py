@@ -6,6 +6,7 @@ trigger that it satisfies, whatever is killed when.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,7 @@ class Listeners:
         self._zone = settings.zone
         self._listening: dict[FlowKey, Sequence[FlowTrigger]] | None = None
         self._edited: set[FlowKey] = set()
+        self._judging = asyncio.Lock()
         self._uncommitted: dict[TriggerKey, Memories] = {}
         """What turns under way remember; anything else is read, for other processes remember, too."""
 
@@ -91,13 +93,37 @@ class Listeners:
 
         `renderer` knows the other execution, and the listening flow as `flow`.
         """
-        place = TriggerKey(key, f"{MEMORY_PREFIX}{trigger.id}")
         try:
             facts = facts_of(
                 live.execution,
                 listener={"id": key.id, "namespace": key.namespace},
                 runs=await self._runs(live, draft) if _looks_at_runs(trigger.conditions) else (),
             )
+            verdict = await self._judged(
+                live, key, trigger, facts=facts, renderer=renderer, draft=draft
+            )
+            for problem in verdict.problems:
+                self._warn(problem, key, trigger, draft=draft)
+            if verdict.fires:
+                await self._start(
+                    live, key, trigger, verdict=verdict, renderer=renderer, draft=draft
+                )
+        except TRIGGER_ERRORS as error:
+            self._warn(str(error), key, trigger, draft=draft)
+
+    async def _judged(
+        self,
+        live: Live,
+        key: FlowKey,
+        trigger: FlowTrigger,
+        *,
+        facts: Mapping[str, Any],
+        renderer: JobRenderer,
+        draft: Draft,
+    ) -> Verdict:
+        place = TriggerKey(key, f"{MEMORY_PREFIX}{trigger.id}")
+        # Turns move side by side, but one after another reads and remembers.
+        async with self._judging if _remembers(trigger) else nullcontext():
             verdict = await asyncio.to_thread(
                 partial(
                     judge,
@@ -110,16 +136,9 @@ class Listeners:
                     renderer=renderer,
                 )
             )
-            for problem in verdict.problems:
-                self._warn(problem, key, trigger, draft=draft)
             if verdict.memories is not None:
                 self._remember(place, verdict.memories, draft)
-            if verdict.fires:
-                await self._start(
-                    live, key, trigger, verdict=verdict, renderer=renderer, draft=draft
-                )
-        except TRIGGER_ERRORS as error:
-            self._warn(str(error), key, trigger, draft=draft)
+        return verdict
 
     def _warn(self, message: str, key: FlowKey, trigger: FlowTrigger, *, draft: Draft) -> None:
         at = self._services.clock.now()
@@ -184,7 +203,7 @@ class Listeners:
     # -- what preconditions remember -----------------------------------------------------------------------
 
     async def _memory(self, place: TriggerKey, trigger: FlowTrigger) -> Memories:
-        if trigger.preconditions is None and not _has_multiple(trigger):
+        if not _remembers(trigger):
             return {}
         known = self._uncommitted.get(place)
         if known is not None:
@@ -193,9 +212,15 @@ class Listeners:
         return {} if row is None else codec.convert(row.memory or {}, dict[str, Memory])
 
     def _remember(self, place: TriggerKey, memories: Memories, draft: Draft) -> None:
+        """Long turns are written late: with all that turns that began after them remember."""
         self._uncommitted[place] = memories
-        plain = codec.to_plain(memories)
-        draft.triggers.append(TriggerRow(key=place, disabled=True, memory=plain))
+        draft.remembered[place] = partial(self._row, place)
+
+    def _row(self, place: TriggerKey) -> TriggerRow | None:
+        memories = self._uncommitted.get(place)
+        if memories is None:
+            return None
+        return TriggerRow(key=place, disabled=True, memory=codec.to_plain(memories))
 
     async def _runs(self, live: Live, draft: Draft) -> Iterable[TaskRun]:
         """All task runs of the execution, as they are with what this turn changes."""
@@ -212,8 +237,9 @@ def _triggers(compiled: Compiled | None) -> Sequence[FlowTrigger]:
     return [each for each in triggers if isinstance(each, FlowTrigger) and not each.disabled]
 
 
-def _has_multiple(trigger: FlowTrigger) -> bool:
-    return any(isinstance(each, MultipleCondition) for each in trigger.conditions or ())
+def _remembers(trigger: FlowTrigger) -> bool:
+    several = any(isinstance(each, MultipleCondition) for each in trigger.conditions or ())
+    return several or trigger.preconditions is not None
 
 
 def _looks_at_runs(conditions: Iterable[Condition] | None) -> bool:
