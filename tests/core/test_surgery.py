@@ -19,7 +19,7 @@ from batuta.engine.plan import (
     Subflow,
     WorkDir,
 )
-from batuta.engine.surgery import SurgeryError, restart
+from batuta.engine.surgery import SurgeryError, replay, restart
 from batuta.model.ids import ExecutionId
 from batuta.model.instant import Instant
 from batuta.model.label import Label
@@ -237,6 +237,33 @@ def test_what_runs_beside_a_pause_runs_anew_in_a_copy(*, gone: bool) -> None:
         {} if gone else {"both/t": "CREATED SUBMITTED RUNNING RESTARTED SUBMITTED RUNNING SUCCESS"}
     )
     assert {path: words for path, words in after.runs.items() if path.endswith("/t")} == states
+
+
+@pytest.mark.parametrize("order", ["restart", "replay"])
+def test_a_working_directory_that_runs_beside_begins_anew_in_a_copy(order: str) -> None:
+    """With a child from before, as after a mark of that child."""
+    at = Instant(0)
+    one = e.ChildRun(task_id="one", state=S.SUCCESS, started=at, ended=at)
+    job = e.TaskFinished(at=at, task_run_id="", attempt=0, state=S.SUCCESS, children=(one,))  # type: ignore[arg-type]
+    b = Build()
+    tasks = [b.control(Pause, "p"), b.control(WorkDir, "wd", tasks=[leaf("one")])]
+    plan = b.plan(b.control(Parallel, "both", tasks=tasks))
+    drive = Drive(plan, work=lambda _r, _n: job).start()
+    rows = [
+        msgspec.structs.replace(run, histories=run.histories[:-1]) if run.task_id == "wd" else run
+        for run in drive.rows.values()
+    ]
+    assert [run.state for run in rows if run.task_id in {"wd", "one"}] == [S.RUNNING, S.SUCCESS]
+    if order == "restart":
+        edited = restart(plan, drive.execution, rows, at=AT, new_id=NEW)
+    else:
+        target = drive.run("both/p").id
+        edited = replay(plan, drive.execution, rows, at=AT, new_id=NEW, task_run_id=target)
+    after = edit(Drive(plan, work=lambda _r, _n: job, reload=True), edited)
+    assert after.runs["both/wd"] == "CREATED RUNNING RESTARTED"
+    assert "both/wd/one" not in after.runs
+    after.send(e.Restarted(at=AT))
+    assert after.runs["both/wd/one"] == "CREATED RUNNING SUCCESS"
 
 
 def child(state: State, **fields: Any) -> tuple[Drive, list[Any]]:

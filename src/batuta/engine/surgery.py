@@ -65,10 +65,11 @@ def restart(
         raise SurgeryError("No task found to restart execution from!")
     for run_id in chosen:
         _require(lineage, lineage.runs[run_id])
+    again = chosen if new_id is None else chosen | _live(rows)
     kept = [
         _reopened(plan, run, at) if run.id in chosen else run
         for run in rows
-        if not lineage.in_list(run, chosen) and not _redone(lineage, run, chosen)
+        if not lineage.in_list(run, chosen) and not _redone(lineage, run, again)
     ]
     header = _restarted_header(execution, at, labels=(_RESTARTED,))
     if new_id is not None:
@@ -83,6 +84,10 @@ def afresh(execution: Execution, rows: Collection[TaskRun], *, at: Instant) -> E
     header = _restarted_header(execution, at, labels=(_RESTARTED,))
     gone = tuple(run.id for run in rows if run.parent_id is None)
     return Edited(_replace(header, runs={}), removed=gone)
+
+
+def _live(rows: Iterable[TaskRun]) -> set[TaskRunId]:
+    return {run.id for run in rows if not run.state.is_terminal}
 
 
 def _to_restart(lineage: Lineage, run: TaskRun) -> bool:
@@ -138,7 +143,7 @@ def replay(
     if lineage.top(target).task_id in plan.after:
         raise SurgeryError(f"'{target.task_id}' belongs to afterExecution: it cannot be replayed")
     above = {run.id for run in lineage.above(target)}
-    again = {run.id for run in rows if not run.state.is_terminal} - above
+    again = _live(rows) - above
     kept = []
     for run in rows:
         if _redone(lineage, run, again):
