@@ -235,7 +235,7 @@ class Executor:
     def _give_back(self, draft: Draft) -> None:
         """A turn that could not be moved is taken again."""
         self._residents.drop(lambda id_: id_ in draft.taken or id_ in draft.touched)
-        self._listeners.forget()
+        self._listeners.forget(draft.remembered)
         self._timers.settled(draft.fired)
         self._waiting.take_again(draft.rows_taken, draft.locals)
         self._waiting.release(draft.taken)
@@ -297,9 +297,8 @@ class Executor:
         Whether the turn was written is not known for sure, nor does the feed tell of it then.
         """
         self._residents.drop(draft.touched.__contains__)
-        self._listeners.forget()
-        if pause:
-            await asyncio.sleep(RETRY_SECONDS)
+        self._listeners.forget(draft.remembered)
+        await asyncio.sleep(RETRY_SECONDS if pause else 0)
         self._waiting.forget(draft.rows_taken)
         self._leases.doubt(draft.touched.keys())
         await self._own()

@@ -1,6 +1,6 @@
 """Whether anybody listens at all: a server without Flow triggers loads nothing of them and asks nobody."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from batuta.expr.host import Settings as ExprSettings
@@ -11,7 +11,7 @@ from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.sources import flows_that_say
 from batuta.server.worker.render import JobRenderer
-from batuta.store.rows import Committed
+from batuta.store.rows import Committed, TriggerKey
 
 if TYPE_CHECKING:
     from batuta.plugins.core.trigger.flow import Flow as FlowTrigger
@@ -35,10 +35,10 @@ class Ear:
             if self._listeners is not None:
                 self._listeners.note(committed)
 
-    def forget(self) -> None:
+    def forget(self, places: Iterable[TriggerKey]) -> None:
         """A turn was not written: what it would have remembered did not happen."""
         if self._listeners is not None:
-            self._listeners.forget()
+            self._listeners.forget(places)
 
     async def interested(self, live: Live, state: State) -> "Sequence[tuple[FlowKey, FlowTrigger]]":
         """The triggers that look at this state of other flows' executions."""

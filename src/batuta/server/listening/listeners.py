@@ -69,9 +69,10 @@ class Listeners:
             if known is not None and codec.to_plain(known) == row.memory:
                 del self._uncommitted[row.key]
 
-    def forget(self) -> None:
-        """A turn failed: what is remembered is what the rows say."""
-        self._uncommitted.clear()
+    def forget(self, places: Iterable[TriggerKey]) -> None:
+        """A turn failed: what is remembered there is what the rows say."""
+        for place in places:
+            self._uncommitted.pop(place, None)
 
     async def interested(self, live: Live, state: State) -> Sequence[tuple[FlowKey, FlowTrigger]]:
         """The triggers that look at this state of other flows' executions."""
