@@ -165,6 +165,12 @@ KEYS = (
         "Whether HTTP tasks may not reach private addresses; off.",
     ),
     Key(
+        "kestra.templates.enabled",
+        "boolean",
+        "Whether there are templates and the task `flow.Template`; off, as they are deprecated.",
+        "templates",
+    ),
+    Key(
         "batuta.worker.threads",
         "integer",
         "Tasks at once; 0 means eight for each processor.",

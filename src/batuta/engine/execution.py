@@ -228,7 +228,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting: str | None = None
     """Purpose of the rendering that is not answered yet."""
     choice: str | None = None
-    """The case that a Switch or If took."""
+    """The case that a Switch or If took; of a Template: its arguments were put out."""
     limit: int | None = None
     """How many children may be in progress at once, where that had to be rendered."""
     begun: str = ""

@@ -84,6 +84,8 @@ class Sequence(Control, frozen=True, kw_only=True):
     tasks: tuple[TaskId, ...] = ()
     failure_is_warning: bool = False
     """AllowFailure (01 §6.11)."""
+    args: Mapping[str, Expression] | None = None
+    """Of a Template: put out before the first task, which reads them as `parent.outputs.args` (01 §6.14)."""
 
 
 class Parallel(Control, frozen=True, kw_only=True):

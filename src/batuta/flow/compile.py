@@ -7,17 +7,23 @@ from batuta.engine import plan
 from batuta.flow.definition import UPDATES_EXECUTION, Concurrency, Flow, Sla
 from batuta.flow.labels import label_pairs
 from batuta.flow.reads import Reads, reads_of
-from batuta.flow.rule_task import WORKING_DIRECTORY
+from batuta.flow.rule_task import TEMPLATE, WORKING_DIRECTORY
 from batuta.model.duration import parse_duration
 from batuta.model.ids import FlowKey, TaskId
 from batuta.model.label import Label
 from batuta.sdk.definition import ControlTask, Placement, Retry, Task, TaskBase, WorkerGroup
 from batuta.sdk.input import Output
 
+Templates = Mapping[tuple[str, str], Flow]
+"""By namespace and id: `tasks` and `errors` of each count."""
+_FAIL = "io.kestra.plugin.core.execution.Fail"
 
-def compile_flow(flow: Flow, *, key: FlowKey, revision: int) -> plan.Plan:
+
+def compile_flow(
+    flow: Flow, *, key: FlowKey, revision: int, templates: Templates | None = None
+) -> plan.Plan:
     """The plan of a flow that was read without errors. Disabled tasks are left out."""
-    build = _Builder(flow)
+    build = _Builder(flow, templates or {})
     tasks = build.branch(flow.tasks)
     return plan.Plan(
         flow=key,
@@ -92,7 +98,10 @@ def _sla(sla: Sla) -> plan.Sla:
 class _Builder:
     """The `NodeBuilder` of control tasks: compiles what is inside them, depth first."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, templates: Templates) -> None:
+        self._templates = templates
+        self._open: list[tuple[str, str]] = []
+        self._ids = {task.id for tasks in _lists(flow) for task in nested_tasks(tasks)}
         self.nodes: dict[TaskId, plan.AnyNode] = {}
         self.parents: dict[TaskId, TaskId] = {}
         self._around: list[TaskId] = []
@@ -155,6 +164,41 @@ class _Builder:
             return value
         text = str(value).strip()
         return int(text) if text.lstrip("+-").isdecimal() else text
+
+    def template(
+        self, task: TaskBase, *, namespace: str, template_id: str, args: Any
+    ) -> plan.AnyNode:
+        place = (namespace, template_id)
+        problem = self._obstacle(place)
+        if problem is not None:
+            spec = {"id": task.id, "type": _FAIL, "errorMessage": problem}
+            return plan.Leaf(**{**self.common(task), "type": _FAIL}, inline=True, spec=spec)
+        found = self._templates[place]
+        self._ids.update(each.id for each in _of_template(found))
+        self._open.append(place)
+        errors = found.errors or getattr(task, "errors", None)
+        node = plan.Sequence(
+            **self.common(task),
+            tasks=self.branch(found.tasks),
+            errors=self.branch(errors),
+            finally_=self.branch(getattr(task, "finally_", None)),
+            args=args,
+        )
+        self._open.pop()
+        return node
+
+    def _obstacle(self, place: tuple[str, str]) -> str | None:
+        """Why the template cannot be run here."""
+        name = ".".join(place)
+        found = self._templates.get(place)
+        if place in self._open:
+            return f"The template {name} holds itself"
+        if found is None:
+            return f"Unable to find the template {name}"
+        clashing = sorted({each.id for each in _of_template(found)} & self._ids)
+        if clashing:
+            return f"The template {name} has tasks whose ids are in use: {', '.join(clashing)}"
+        return None
 
     def leaf(self, task_id: str, type_name: str, spec: dict[str, Any]) -> TaskId:
         name = TaskId(task_id)
@@ -219,6 +263,26 @@ class _Builder:
 def _condition(run_if: str | None) -> str | None:
     """None where the task always runs."""
     return None if run_if is None or run_if == "true" else run_if
+
+
+def templates_of(flow: Flow) -> list[tuple[str, str]]:
+    """Namespaces and ids of the templates that its tasks name."""
+    return [
+        (str(each.spec["namespace"]), str(each.spec["templateId"]))
+        for tasks in _lists(flow)
+        for each in nested_tasks(tasks)
+        if type(each).TYPE == TEMPLATE
+    ]
+
+
+def _lists(flow: Flow) -> Iterator[Sequence[TaskBase]]:
+    for tasks in (flow.tasks, flow.errors, flow.finally_, _listening(flow), flow.after_execution):
+        yield tasks or ()
+
+
+def _of_template(template: Flow) -> Iterator[TaskBase]:
+    yield from nested_tasks(template.tasks)
+    yield from nested_tasks(template.errors)
 
 
 def nested_tasks(tasks: Sequence[TaskBase] | None) -> Iterator[TaskBase]:

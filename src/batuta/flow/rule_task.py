@@ -13,6 +13,7 @@ from batuta.sdk.registry import Registry
 
 _CORE = "io.kestra.plugin.core"
 WORKING_DIRECTORY = f"{_CORE}.flow.WorkingDirectory"
+TEMPLATE = f"{_CORE}.flow.Template"
 _HONOURED: Mapping[str, frozenset[str]] = {
     "timeout": frozenset({f"{_CORE}.flow.Pause", WORKING_DIRECTORY}),
     "taskCache": frozenset(),
@@ -137,12 +138,6 @@ def _is_runnable(type_name: Any, registry: Registry) -> bool:
         return True
 
 
-def _template(found: Found, registry: Registry, problems: Problems) -> None:
-    problems.error(
-        "template", "Templates are disabled, please check your configuration", (*found.path, "type")
-    )
-
-
 def _exit(found: Found, registry: Registry, problems: Problems) -> None:
     state = found.spec.get("state")
     if state is None or is_expression(state) or state in EXIT_STATES:
@@ -168,7 +163,6 @@ _CHECKS: Mapping[str, Callable[[Found, Registry, Problems], None]] = {
     f"{_CORE}.flow.Switch": _switch,
     f"{_CORE}.flow.Dag": _dag,
     WORKING_DIRECTORY: _working_directory,
-    f"{_CORE}.flow.Template": _template,
     f"{_CORE}.execution.Exit": _exit,
     f"{_CORE}.trigger.Schedule": _schedule,
 }

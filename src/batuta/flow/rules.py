@@ -12,7 +12,7 @@ from batuta.flow.literal import is_expression
 from batuta.flow.problems import Problems, nearest
 from batuta.flow.rule_input import check_inputs
 from batuta.flow.rule_retry import check_retry
-from batuta.flow.rule_task import check_task, heeds_worker_group
+from batuta.flow.rule_task import TEMPLATE, check_task, heeds_worker_group
 from batuta.flow.yaml import Path
 from batuta.sdk.errors import PluginError
 from batuta.sdk.registry import Registry
@@ -38,6 +38,8 @@ class Offers(msgspec.Struct, frozen=True, kw_only=True):
 
     groups: frozenset[str] = frozenset()
     """Worker groups that are served."""
+    templates: bool = False
+    """Whether there may be templates."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +221,16 @@ def _known_group(key: str, path: Path, problems: Problems, *, served: frozenset[
         )
 
 
+def _templates(subject: Subject, problems: Problems) -> None:
+    for each in subject.found:
+        if each.type == TEMPLATE and not subject.offers.templates:
+            problems.error(
+                "template",
+                "Templates are disabled, please check your configuration",
+                (*each.path, "type"),
+            )
+
+
 def _dashed_references(subject: Subject, problems: Problems) -> None:
     inputs = [name for name, _ in _entries(subject, "inputs") if isinstance(name, str)]
     tasks = [each.spec.get("id") for each in subject.of_kind("task")]
@@ -315,6 +327,7 @@ _RULES: tuple[Rule, ...] = (
     _inputs,
     _flow_triggers,
     _worker_groups,
+    _templates,
     _dashed_references,
     _listeners,
     _plugin_defaults,

@@ -305,7 +305,7 @@ async def _innermost(services: Services, execution: Execution) -> Execution:
 
 async def _waiting(services: Services, execution: Execution) -> tuple[TaskRun, Pause] | None:
     """The first Pause that waits."""
-    plan = (await services.plans.get(execution.flow, execution.revision)).plan
+    plan = (await services.plans.of(execution)).plan
     for run in sorted(execution.runs.values(), key=lambda run: run.ordinal):
         node = plan.nodes.get(run.task_id)
         if run.state is State.PAUSED and isinstance(node, Pause):

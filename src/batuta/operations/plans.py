@@ -1,19 +1,23 @@
 """Compiled flows: each revision is read and compiled once, and kept while it is in use (09 §4)."""
 
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
 
+from batuta.engine.execution import Execution
 from batuta.engine.iteration import iteration_plans
 from batuta.engine.plan import Plan
-from batuta.flow.compile import compile_flow
+from batuta.flow.compile import Templates, compile_flow, templates_of
 from batuta.flow.defaults import Default, defaults_in
 from batuta.flow.definition import Flow
 from batuta.flow.read import Reading, read_flow
 from batuta.flow.rules import Offers
+from batuta.flow.template import read_template
+from batuta.model import codec
 from batuta.model.ids import FlowKey, TaskId
+from batuta.model.instant import Instant
 from batuta.operations.errors import IllegalStateError, NotFoundError
 from batuta.operations.settings import Settings
 from batuta.operations.system import Clock
@@ -37,6 +41,8 @@ class Compiled(msgspec.Struct, frozen=True):
     plan: Plan
     iterations: Mapping[TaskId, Plan] = {}
     """What one iteration does, for every Loop of the flow."""
+    templates: tuple[FlowKey | int, ...] = ()
+    """Those that stand in the plan, each with its revision behind it."""
 
     def plan_of(self, link: ParentLink | None) -> Plan:
         """The plan of an execution with this link. Raises `InvalidFlowError` for a loop that the flow does not have."""
@@ -61,9 +67,12 @@ class PlanCache:
         self._registry = registry
         self._clock = clock
         self._defaults = defaults_of(settings)
-        self._offers = Offers(groups=frozenset(settings.worker_groups))
+        self._offers = Offers(
+            groups=frozenset(settings.worker_groups), templates=settings.templates
+        )
         self._compiled: OrderedDict[tuple[FlowKey, int], Compiled] = OrderedDict()
         self._latest: OrderedDict[FlowKey, _Latest] = OrderedDict()
+        self._templates = _TemplateCache(store, self._read_template)
         self._changes = 0
         store.changes(self._on_commit)
 
@@ -94,6 +103,13 @@ class PlanCache:
             if row is None:
                 raise NotFoundError(f"Unable to find revision {revision} on flow {key}")
         return self.compiled(row)
+
+    async def of(self, execution: Execution, revision: int | None = None) -> Compiled:
+        """The revision of the execution (or another one), with the templates that it began with. Raises as `get`."""
+        found = await self.get(execution.flow, revision or execution.revision)
+        if not templates_of(found.flow):
+            return found
+        return await self._templates.expanded(found, at=execution.histories[0].at)
 
     async def latest(self, key: FlowKey) -> Compiled | None:
         """The latest revision, or None where it is gone or unreadable."""
@@ -127,16 +143,74 @@ class PlanCache:
         return found
 
     def _compile(self, row: FlowRow) -> Compiled:
-        reading = read_flow(row.source, self._registry, defaults=self._defaults, strict=False)
+        reading = read_flow(
+            row.source,
+            self._registry,
+            defaults=self._defaults,
+            strict=False,
+            offers=self._offers,
+        )
         if reading.flow is None:
             _refuse(reading)
-        plan = compile_flow(reading.flow, key=row.key, revision=row.revision)
-        return Compiled(row, reading.flow, plan, iteration_plans(plan))
+        return _compiled(row, reading.flow, {})
+
+    def _read_template(self, row: FlowRow, defaults: Sequence[Default]) -> Flow | None:
+        defaults = (*defaults, *self._defaults)
+        reading = read_template(row.source, self._registry, defaults=defaults, offers=self._offers)
+        return reading.flow
 
     def _on_commit(self, committed: Committed) -> None:
         self._changes += len(committed.flows)
         for key in committed.flows:
             self._latest.pop(key, None)
+
+
+class _TemplateCache:
+    """Plans of flows with templates in them: one for each combination of revisions."""
+
+    def __init__(
+        self, store: Store, read: Callable[[FlowRow, Sequence[Default]], Flow | None]
+    ) -> None:
+        self._store = store
+        self._read = read
+        self._expanded: OrderedDict[tuple[FlowKey, int, tuple[FlowKey | int, ...]], Compiled] = (
+            OrderedDict()
+        )
+
+    async def expanded(self, compiled: Compiled, *, at: Instant) -> Compiled:
+        """With the templates as they were at this instant."""
+        row = compiled.row
+        defaults = defaults_in(codec.decode(row.data))
+        templates: dict[tuple[str, str], Flow] = {}
+        used: list[FlowKey | int] = []
+        names = deque(templates_of(compiled.flow))
+        seen = set(names)
+        while names:
+            name = names.popleft()
+            found = await self._row(FlowKey(row.key.tenant, *name), at=at)
+            template = None if found is None else self._read(found, defaults)
+            if found is None or template is None:
+                continue
+            templates[name] = template
+            used += (found.key, found.revision)
+            names += [each for each in templates_of(template) if each not in seen]
+            seen.update(templates_of(template))
+        key = (row.key, row.revision, tuple(used))
+        if key not in self._expanded:
+            whole = _compiled(row, compiled.flow, templates)
+            self._expanded[key] = msgspec.structs.replace(whole, templates=tuple(used))
+            _shrink(self._expanded)
+        self._expanded.move_to_end(key)
+        return self._expanded[key]
+
+    async def _row(self, key: FlowKey, *, at: Instant) -> FlowRow | None:
+        rows = [row for row in await self._store.templates.revisions(key) if row.updated <= at]
+        return rows[-1] if rows and not rows[-1].deleted else None
+
+
+def _compiled(row: FlowRow, flow: Flow, templates: Templates) -> Compiled:
+    plan = compile_flow(flow, key=row.key, revision=row.revision, templates=templates)
+    return Compiled(row, flow, plan, iteration_plans(plan))
 
 
 def defaults_of(settings: Settings) -> tuple[Default, ...]:

@@ -96,6 +96,11 @@ FLOW = Resource(
     columns={"labels": "labels", "namespace": "namespace", "q": "q", "flowId": "id"},
     sorts={"id": "id", "namespace": "namespace", "revision": "revision", "updated": "updated"},
 )
+TEMPLATE = Resource(
+    name="TEMPLATE",
+    columns={"namespace": "namespace", "q": "q"},
+    sorts={"id": "id", "namespace": "namespace", "updated": "updated"},
+)
 EXECUTION = Resource(
     name="EXECUTION",
     columns={

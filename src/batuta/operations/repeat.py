@@ -258,7 +258,7 @@ async def _startable(services: Services, execution: Execution, revision: int | N
 
 
 async def _compiled(services: Services, execution: Execution, revision: int | None) -> Compiled:
-    return await services.plans.get(execution.flow, revision or execution.revision)
+    return await services.plans.of(execution, revision)
 
 
 async def _runs(services: Services, execution_id: ExecutionId) -> Sequence[TaskRun]:

@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Jobs at once; 0 means eight for each processor."""
     worker_groups: Mapping[str, int] = {}
     """Groups that workers of this installation serve, each with its own jobs at once."""
+    templates: bool = False
+    """Whether there are templates, a part of the original that is switched off for long."""
     docker_fallback: bool = False
     """Run container tasks in a process when no Docker daemon can be reached."""
     termination_grace: Micros = 5 * MINUTE

@@ -80,6 +80,10 @@ class NodeBuilder(Protocol):
         """A number, literal or text; the expression itself when the author wrote one."""
         ...
 
+    def template(self, task: Any, *, namespace: str, template_id: str, args: Any) -> AnyNode:
+        """The tasks of a template in place of a task; a node that fails where that cannot be."""
+        ...
+
     def leaf(self, task_id: str, type_name: str, spec: dict[str, Any]) -> TaskId:
         """Add a leaf that the author did not write (the parts of ForEachItem)."""
         ...

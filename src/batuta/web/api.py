@@ -15,6 +15,7 @@ from batuta.web.routes import (
     metric,
     namespace,
     plugin,
+    template,
     trigger,
 )
 
@@ -33,6 +34,7 @@ class Api:
                 *keyvalue.ROUTES,
                 *namespace.ROUTES,
                 *trigger.ROUTES,
+                *(template.ROUTES if services.settings.templates else ()),
                 *installation.ROUTES,
             )
         )

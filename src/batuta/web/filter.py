@@ -32,6 +32,7 @@ _FLAT_LISTS: Mapping[str, tuple[str, Op]] = {
 }
 
 FLOW_PARAMETERS = frozenset({"q", "scope", "namespace", "labels"})
+TEMPLATE_PARAMETERS = frozenset({"q", "namespace"})
 EXECUTION_PARAMETERS = frozenset(
     {
         "q",

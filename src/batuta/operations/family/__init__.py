@@ -93,7 +93,7 @@ async def _with_inner(
 
 async def _may_have_inner(services: Services, row: ExecutionRow) -> bool:
     try:
-        compiled = await services.plans.get(row.execution.flow, row.execution.revision)
+        compiled = await services.plans.of(row.execution)
         plan = compiled.plan_of(row.link)
     except (NotFoundError, InvalidFlowError):
         return True

@@ -23,7 +23,20 @@ async def import_file(caller: Caller, services: Services, name: str, *, content:
         return await import_source(caller, services, _text(name, content))
     if name.lower().endswith(".zip"):
         return await _import_zip(caller, services, content)
-    raise IllegalArgumentError(f"Cannot import file of type {name.rpartition('.')[2]}")
+    raise _foreign(name)
+
+
+def entries_of(name: str, content: bytes) -> Sequence[tuple[str, str]]:
+    """Names and texts of the YAML files in a file. Raises `IllegalArgumentError` for one that is neither YAML nor zip."""
+    if name.lower().endswith(_YAML):
+        return [(name, _text(name, content))]
+    if name.lower().endswith(".zip"):
+        return [(entry, _text(entry, data)) for entry, data in _entries(content)]
+    raise _foreign(name)
+
+
+def _foreign(name: str) -> IllegalArgumentError:
+    return IllegalArgumentError(f"Cannot import file of type {name.rpartition('.')[2]}")
 
 
 def export(rows: Sequence[FlowRow], *, separator: str) -> bytes:

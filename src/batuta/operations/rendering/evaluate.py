@@ -50,7 +50,7 @@ async def evaluate(
     execution = row.execution
     family = await around(services, row)
     root = family[-1].execution
-    compiled = await services.plans.get(execution.flow, execution.revision)
+    compiled = await services.plans.of(execution)
     variables = execution_variables(services, execution)
     variables["inputs"] = masked_inputs(root.inputs, compiled)
     if row.link is not None and row.link.item is not None:

@@ -96,7 +96,7 @@ class Children:
         )
         if parent is None or not runs:
             return None, None
-        compiled = await self._services.plans.get(parent.execution.flow, parent.execution.revision)
+        compiled = await self._services.plans.of(parent.execution)
         node = compiled.plan.nodes.get(runs[0].run.task_id)
         if not isinstance(node, Subflow) or not node.outputs:
             return None, None

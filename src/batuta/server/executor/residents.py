@@ -1,13 +1,13 @@
 """The executions in memory, and how they come back from their rows."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from msgspec.structs import replace
 
 from batuta.engine.events import ChildEnded
 from batuta.engine.plan import Leaf, Plan
-from batuta.model.ids import ExecutionId, FlowKey, TaskId, TaskRunId
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.state import History, State
 from batuta.operations.services import Services
 from batuta.server.context.secrets import Cipher
@@ -34,7 +34,7 @@ class Residents:
         """Who reads an execution now. What was read is old once another has it, or it was forgotten meanwhile."""
         self._buried: dict[ExecutionId, None] = {}
         """Those that were deleted last."""
-        self._states: dict[tuple[FlowKey, int, TaskId | None], bool] = {}
+        self._states: dict[tuple[FlowKey, int, tuple[Hashable, ...]], bool] = {}
         self._outer: OrderedDict[tuple[ExecutionId, TaskRunId], Live] = OrderedDict()
         """Executions around iterations, by the Loop's task run. Only read, and of what was before the loop began."""
 
@@ -160,12 +160,13 @@ class Residents:
 
     async def _revive(self, row: ExecutionRow, *, fresh: bool) -> Live:
         execution = row.execution
-        compiled = await self._services.plans.get(execution.flow, execution.revision)
+        compiled = await self._services.plans.of(execution)
         plan = compiled.plan_of(row.link)
         item = row.link.item if row.link is not None else None
         if item is None and execution.state in _TO_BE_ADMITTED:
             plan = await self._limited(plan)
-        keeps_states = self._keeps_states(plan, None if item is None else item.loop)
+        loop = None if item is None else item.loop
+        keeps_states = self._keeps_states(plan, (*compiled.templates, loop))
         live = Live(
             execution,
             plan,
@@ -229,8 +230,9 @@ class Residents:
         self._outer.move_to_end(key)
         return known
 
-    def _keeps_states(self, plan: Plan, loop: TaskId | None) -> bool:
-        key = (plan.flow, plan.revision, loop)
+    def _keeps_states(self, plan: Plan, variant: tuple[Hashable, ...]) -> bool:
+        """`variant`: what tells plans of one revision apart."""
+        key = (plan.flow, plan.revision, variant)
         known = self._states.get(key)
         if known is None:
             if len(self._states) >= MAX_FACTS:

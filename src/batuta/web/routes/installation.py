@@ -30,7 +30,7 @@ async def configuration(ask: Ask) -> Response:
         "isCustomDashboardsEnabled": False,
         "isAnonymousUsageEnabled": False,
         "isUiAnonymousUsageEnabled": False,
-        "isTemplateEnabled": False,
+        "isTemplateEnabled": settings.templates,
     }
     if settings.environment_name is not None:
         wire["environment"] = {

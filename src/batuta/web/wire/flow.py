@@ -23,6 +23,12 @@ def flow_wire(row: FlowRow, *, source: bool = False) -> dict[str, Any]:
     }
 
 
+def template_wire(row: FlowRow) -> dict[str, Any]:
+    """A template (03 §21)."""
+    definition: dict[str, Any] = codec.decode(row.data)
+    return {**definition, "tenantId": row.key.tenant, "deleted": row.deleted}
+
+
 def unreadable_wire(row: FlowRow, exception: str) -> dict[str, Any]:
     """A stored flow that cannot be read any more: its text is there, its parts are not."""
     return {

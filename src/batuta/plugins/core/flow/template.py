@@ -1,4 +1,4 @@
-"""Templates, which the original has switched off for long."""
+"""Templates: tasks that are kept apart from flows and run in place (01 §6.14)."""
 
 from typing import Any
 
@@ -7,10 +7,7 @@ from typing_extensions import override
 
 from batuta.plugins.core.flow.flowable import Flowable
 from batuta.sdk.control import AnyNode, NodeBuilder
-from batuta.sdk.errors import PluginError
 from batuta.sdk.property import Lazy
-
-DISABLED = "Templates are disabled, please check your configuration"
 
 
 class Template(
@@ -19,7 +16,10 @@ class Template(
     aliases=("io.kestra.core.tasks.flows.Template",),
     deprecated=True,
 ):
-    """Run the tasks of a template. Deprecated and switched off: use Subflow.
+    """Run the tasks of a template in place. Deprecated, and off unless `kestra.templates.enabled` is true: use Subflow.
+
+    A new execution takes the template as it is; one that has begun keeps it. The ids of its tasks must not be in use in
+    the flow. The output `args` holds the arguments.
 
     # Example
     ```yaml
@@ -39,4 +39,6 @@ class Template(
 
     @override
     def compile(self, build: NodeBuilder) -> AnyNode:
-        raise PluginError(DISABLED)
+        return build.template(
+            self, namespace=self.namespace, template_id=self.template_id, args=self.args or {}
+        )
