@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from batuta.expr.host import Settings
+from batuta.model.instant import Instant
 from batuta.server.listening.listeners import Listeners
 from batuta.server.listening.preconditions import Memory
-from batuta.store.rows import Committed, TriggerKey, TriggerRow
+from batuta.store.rows import Committed, TriggerKey
 from tests.unit.server.installation import Installation
 
+NOON = Instant(43_200_000_000)
 LOG = "{id: t, type: io.kestra.plugin.core.log.Log, message: x}"
 LISTENER = f"""
 id: hears
@@ -49,12 +51,13 @@ async def test_only_what_is_not_written_yet_is_held_in_memory(tmp_path: Path) ->
     listeners = Listeners(one.services, settings=Settings())
     key = await one.save(LISTENER)
     place = TriggerKey(key, "preconditions:both")
-    written = TriggerRow(key=place, memory={"p": {"met": ["x"], "first": 1, "outputs": {}}})
     try:
-        listeners._uncommitted[place] = {"p": Memory(met=("x",), first=1)}
+        listeners._uncommitted[place] = {"p": Memory(met=("x",), first=NOON)}
+        written = listeners._row(place)
+        assert written is not None
         listeners.note(Committed(triggers=[written]))
         assert not listeners._uncommitted
-        listeners._uncommitted[place] = {"p": Memory(met=("x", "y"), first=1)}
+        listeners._uncommitted[place] = {"p": Memory(met=("x", "y"), first=NOON)}
         listeners.note(Committed(triggers=[written]))
         assert listeners._uncommitted
         assert listeners._row(place) is not None
