@@ -6,7 +6,7 @@ import pytest
 
 from batuta.server.executor import residents
 from batuta.testing.conformance.record import record_of
-from batuta.testing.system import System, is_over
+from batuta.testing.system import Surroundings, System, is_over
 
 CORE = "io.kestra.plugin.core"
 SHORT = {
@@ -147,6 +147,32 @@ async def test_executions_of_other_flows(_name: str, tasks: str, expected: dict[
     record = await run(source(tasks), CHILD)
     assert record["state"] == "SUCCESS", record["logs"]
     assert values(record) == expected
+
+
+LOOKING_UP = f"""
+- {{id: keep, type: {CORE}.kv.Set, key: k, value: v}}
+- id: call
+  type: ~Subflow
+  namespace: acme
+  flowId: plain
+  outputs: {{x: "{{{{ kv('k') }}}}{{{{ outputs.t.value }}}}"}}
+- {{id: after, type: ~Return, format: "{{{{ outputs.call.outputs.x ?? 'none' }}}}"}}
+"""
+PLAIN = f"id: plain\nnamespace: acme\ntasks: [{{id: t, type: {CORE}.debug.Return, format: x}}]\n"
+
+
+async def test_outputs_of_a_call_may_look_something_up() -> None:
+    assert values(await run(source(LOOKING_UP), PLAIN)) == {"after": "vx"}
+
+
+@pytest.mark.parametrize("values_of", [{"outputs.enabled": False}, {"outputs": {"enabled": False}}])
+async def test_a_server_may_forbid_outputs_of_a_call(values_of: dict[str, Any]) -> None:
+    configuration = {"type": f"{CORE}.flow.Subflow", "values": values_of}
+    async with System.open(Surroundings(plugin_configurations=(configuration,))) as system:
+        keys = [await system.save_flow(each) for each in (source(LOOKING_UP), PLAIN)]
+        view = await system.until(await system.start(keys[0]), is_over)
+        record = await record_of(system.services, view)
+    assert values(record) == {"after": "none"}
 
 
 async def test_no_task_sets_system_labels_of_a_child() -> None:

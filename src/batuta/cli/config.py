@@ -132,7 +132,7 @@ KEYS = (
     Key(
         "kestra.plugins.configurations",
         "maps",
-        "Configuration by task type.",
+        "Configuration by type, such as `outputs.enabled` of Subflow.",
         "plugin_configurations",
     ),
     Key("kestra.tasks.tmp-dir.path", "text", "Below it tasks get working folders.", "tmp_dir"),

@@ -53,6 +53,8 @@ class Surroundings:
     encryption_key: str | None = None
     plugins: tuple[type[Plugin], ...] = ()
     """Task types that no installed package offers."""
+    plugin_configurations: tuple[Mapping[str, Any], ...] = ()
+    """As `kestra.plugins.configurations`."""
 
 
 class System:
@@ -274,6 +276,7 @@ def _services(surroundings: Surroundings) -> Services:
     settings = Settings(
         globals=surroundings.globals,
         encryption_key=surroundings.encryption_key,
+        plugin_configurations=surroundings.plugin_configurations,
         termination_grace=0,
     )
     store = MemoryStore()

@@ -1,11 +1,13 @@
 """Executions that an execution starts: subflows, batches of ForEachItem, and its own next attempt."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from batuta.engine.commands import RestartChildren, StartChild
 from batuta.engine.events import AnyEvent, ChildEnded, ChildStarted, Created, KillRequested
 from batuta.engine.plan import Subflow
+from batuta.engine.values import is_truthy
 from batuta.expr import ExpressionError
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.ion import write_row
@@ -21,17 +23,21 @@ from batuta.operations.repeat import restart_turn
 from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
-from batuta.server.executor.rendering import Rendering
+from batuta.server.executor.patient import PatientRendering
 from batuta.store.query import Filter, Op
 from batuta.store.rows import ExecutionRow, Mail, ParentLink
 
+_SUBFLOWS = frozenset(
+    f"io.kestra.{name}"
+    for name in ("plugin.core.flow.Subflow", "plugin.core.flow.Flow", "core.tasks.flows.Flow")
+)
 _FAILED = Filter("state", Op.EQUALS, State.FAILED.value)
 
 
 class Children:
-    def __init__(self, services: Services, *, rendering: Rendering) -> None:
+    def __init__(self, services: Services, *, patient: PatientRendering) -> None:
         self._services = services
-        self._rendering = rendering
+        self._patient = patient
 
     async def start(self, live: Live, command: StartChild, draft: Draft) -> AnyEvent:
         """Create the child in the same turn; what is wrong with it is a problem in the answer."""
@@ -96,14 +102,14 @@ class Children:
         )
         if parent is None or not runs:
             return None, None
-        compiled = await self._services.plans.of(parent.execution)
+        compiled = await self._services.plans.get(parent.execution.flow, parent.execution.revision)
         node = compiled.plan.nodes.get(runs[0].run.task_id)
-        if not isinstance(node, Subflow) or not node.outputs:
+        wanted = node.outputs if isinstance(node, Subflow) else None
+        if not wanted or not _outputs_enabled(self._services.settings.plugin_configurations):
             return None, None
         try:
-            return await self._rendering.attempt(
-                live, None, compute=lambda renderer: renderer.render(node.outputs)
-            ), None
+            renderer = await self._patient.renderer(live, None)
+            return await asyncio.to_thread(renderer.render, wanted), None
         except ExpressionError as error:
             return None, str(error)
 
@@ -218,6 +224,17 @@ class Children:
 
 def _is_of(row: ExecutionRow, run_id: TaskRunId) -> bool:
     return row.link is not None and row.link.task_run_id == run_id
+
+
+def _outputs_enabled(configurations: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the server allows the deprecated `outputs` of Subflow tasks (01 §10.4)."""
+    for each in configurations:
+        if each.get("type") in _SUBFLOWS:
+            values = each.get("values") or {}
+            found = values.get("outputs.enabled", (values.get("outputs") or {}).get("enabled"))
+            if found is not None:
+                return is_truthy(found)
+    return True
 
 
 def _labels(compiled: Compiled, live: Live, command: StartChild) -> Labels:
