@@ -67,8 +67,9 @@ class Executions(Protocol):
         *,
         task_id: TaskId | None = None,
         task_run_ids: Collection[TaskRunId] | None = None,
+        ordinals: tuple[int, int] | None = None,
     ) -> Sequence[OutputRow]:
-        """In the order of creation of the task runs; None does not restrict."""
+        """In the order of creation of the task runs; None does not restrict. `ordinals`: the first and the last."""
 
     async def delete(
         self,

@@ -163,6 +163,7 @@ OUTPUT_FIELDS: Mapping[str, Kind] = {
     "execution_id": Kind.TEXT,
     "task_id": Kind.TEXT,
     "task_run_id": Kind.TEXT,
+    "ordinal": Kind.NUMBER,
 }
 LATEST_FIELD: Mapping[str, Kind] = {"latest": Kind.FLAG}
 KV_STATE_FIELDS: Mapping[str, Kind] = {

@@ -1,43 +1,102 @@
 """Outputs of an execution's task runs, addressed as templates do: `outputs.<task>[<value>]….<field>` (01 §6.0).
 
 A tree for each task: one level for every loop value on the path of a run. Looking up one value costs the same
-however many values the loop has.
+however many values the loop has. Outputs inside loops need not be in memory: where they are `Stored`, looking them up
+is interrupted by `NotInMemoryError`.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 from typing_extensions import override
+
+from batuta.model.ids import ExecutionId, TaskId
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """In place of outputs: where their row is."""
+
+    execution_id: ExecutionId
+    task_id: TaskId
+    ordinal: int
+
+
+class NotInMemoryError(BaseException):
+    """Not an error of the template: no handler inside the language may swallow it."""
+
+    def __init__(self, stored: Stored) -> None:
+        super().__init__(stored)
+        self.stored = stored
+
+
+_NOTHING: dict[str, "OutputTree"] = {}
+"""The children of all trees that have none; never written to."""
 
 
 class OutputTree:
     """Outputs of the runs of one task. Mutable; the executor is its only owner."""
 
-    __slots__ = ("children", "value")
+    __slots__ = ("children", "content")
 
     def __init__(self) -> None:
-        self.value: Mapping[str, Any] | None = None
-        self.children: dict[str, OutputTree] = {}
+        self.content: Mapping[str, Any] | Stored | None = None
+        self.children = _NOTHING
 
-    def put(self, path: tuple[str, ...], outputs: Mapping[str, Any] | None) -> None:
+    @property
+    def value(self) -> Mapping[str, Any] | None:
+        """Raises `NotInMemoryError`."""
+        if isinstance(self.content, Stored):
+            raise NotInMemoryError(self.content)
+        return self.content
+
+    def put(self, path: tuple[str, ...], outputs: Mapping[str, Any] | Stored | None) -> None:
         """Replace the outputs of the run at `path`."""
         tree = self
         for step in path:
-            tree = tree.children.setdefault(step, OutputTree())
-        tree.value = outputs
+            tree = tree._child(step)
+        tree.content = outputs
 
     def at(self, path: tuple[str, ...]) -> Mapping[str, Any] | None:
+        """Raises `NotInMemoryError`."""
+        tree = self._find(path)
+        return tree.value if tree is not None else None
+
+    def swap(
+        self,
+        path: tuple[str, ...],
+        known: Mapping[str, Any] | Stored,
+        other: Mapping[str, Any] | Stored,
+    ) -> bool:
+        """Put `other` where `known` is; false if that is not there any more."""
+        tree = self._find(path)
+        if tree is None:
+            return False
+        is_there = tree.content is known or (isinstance(known, Stored) and tree.content == known)
+        if is_there:
+            tree.content = other
+        return is_there
+
+    def _find(self, path: tuple[str, ...]) -> "OutputTree | None":
         tree: OutputTree | None = self
         for step in path:
             tree = tree.children.get(step) if tree is not None else None
-        return tree.value if tree is not None else None
+        return tree
+
+    def _child(self, step: str) -> "OutputTree":
+        child = self.children.get(step)
+        if child is None:
+            if not self.children:
+                self.children = {}
+            child = self.children[step] = OutputTree()
+        return child
 
     def adopt(self, newer: "OutputTree") -> None:
         """Take over everything of another tree of the same task, in place of what is here."""
-        if newer.value is not None:
-            self.value = newer.value
+        if newer.content is not None:
+            self.content = newer.content
         for step, child in newer.children.items():
-            self.children.setdefault(step, OutputTree()).adopt(child)
+            self._child(step).adopt(child)
 
     def remove(self, path: tuple[str, ...]) -> None:
         """Forget what is at `path` and below."""
@@ -50,8 +109,8 @@ class OutputTree:
         if path:
             tree.children.pop(path[-1], None)
         else:
-            tree.value = None
-            tree.children.clear()
+            tree.content = None
+            tree.children = _NOTHING
 
     def view(self) -> Mapping[str, Any]:
         """What a template sees: the outputs themselves, or a map from value to what lies below."""
@@ -76,10 +135,10 @@ class OutputTree:
 
     def size(self) -> int:
         """Number of runs with outputs directly or one level below: a cheap measure of bulk."""
-        return (self.value is not None) + len(self.children)
+        return (self.content is not None) + len(self.children)
 
     def has_value(self) -> bool:
-        return self.value is not None or bool(self.children)
+        return self.content is not None or bool(self.children)
 
 
 class TreeView(Mapping[str, Any]):

@@ -187,7 +187,12 @@ class Children:
             wanted=start.Wanted(
                 inputs=command.inputs,
                 labels=_labels(compiled, live, command),
-                trigger=_trigger(live, command),
+                trigger=_trigger(
+                    live,
+                    command,
+                    outputs=command.told
+                    or await self._rendering.outputs_of(live, command.task_run),
+                ),
                 schedule_date=command.schedule_date,
                 kind=parent.kind,
                 link=ParentLink(
@@ -248,7 +253,9 @@ def _labels(compiled: Compiled, live: Live, command: StartChild) -> Labels:
     return merge_labels(inherited, command.labels)
 
 
-def _trigger(live: Live, command: StartChild) -> dict[str, Any]:
+def _trigger(
+    live: Live, command: StartChild, *, outputs: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """The `trigger` object of a child (01 §6.13)."""
     run = command.task_run
     execution = live.execution
@@ -264,8 +271,6 @@ def _trigger(live: Live, command: StartChild) -> dict[str, Any]:
         variables["taskRunValue"] = run.value
     if run.iteration is not None:
         variables["taskRunIteration"] = run.iteration
-    tree = live.trees.get(run.task_id)
-    outputs = command.told or (tree.at(run.path) if tree is not None else None)
     if outputs:
         variables["taskRunOutputs"] = outputs
     node = live.plan.nodes[run.task_id]

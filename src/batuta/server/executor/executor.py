@@ -278,6 +278,8 @@ class Executor:
             self._work.backlog.remove(sum(len(local.logs) for local in draft.locals))
             for job in draft.kills:
                 self._work.kill(job)
+            for live in draft.touched.values():
+                live.let_go()
             for live in draft.ended:
                 self._residents.release(live)
         finally:

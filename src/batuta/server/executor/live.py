@@ -1,6 +1,7 @@
 """One execution in the memory of the executor that owns it."""
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,11 +12,14 @@ from batuta.model import codec
 from batuta.model.ids import TaskId, TaskRunId
 from batuta.operations.family import item_variable
 from batuta.sdk.input import Input
-from batuta.server.context.outputs import OutputTree
+from batuta.server.context.outputs import OutputTree, Stored
 from batuta.server.context.secrets import Cipher, decrypt_inputs, reveal
 from batuta.server.context.variables import execution_variables
 from batuta.server.worker.log import Masks
 from batuta.store.rows import ParentLink
+
+MOST_OUTPUTS = 2_048
+"""Outputs inside loops that stay in memory for each execution; the others are read back when they are asked for."""
 
 
 class Live:
@@ -26,6 +30,7 @@ class Live:
         "_gone",
         "_header",
         "_header_of",
+        "_recent",
         "cipher",
         "declared",
         "execution",
@@ -78,6 +83,8 @@ class Live:
         """State by task and own value, for `tasks` of templates; None where no template names it."""
         self._gone: dict[tuple[TaskId, tuple[str, ...]], int] = {}
         """Task runs whose contents were removed, and the ordinal below which those contents were."""
+        self._recent: deque[tuple[Stored, tuple[str, ...], Mapping[str, Any]]] = deque()
+        """Outputs inside loops that are in memory, the oldest first."""
         self._deferred = 0
         self._header: dict[str, Any] = {}
         self._header_of: Execution | None = None
@@ -124,7 +131,33 @@ class Live:
         tree = self.trees.get(run.task_id)
         if tree is None:
             tree = self.trees[run.task_id] = OutputTree()
-        tree.put(run.path, reveal(outputs, self.cipher, self.masks))
+        shown = reveal(outputs, self.cipher, self.masks)
+        tree.put(run.path, shown)
+        if run.path:
+            self._recent.append(
+                (Stored(self.execution.id, run.task_id, run.ordinal), run.path, shown)
+            )
+
+    def put_stored(self, run: TaskRun) -> None:
+        """The outputs of a task run inside a loop are in the store, and will be read when they are asked for."""
+        tree = self.trees.setdefault(run.task_id, OutputTree())
+        tree.put(run.path, Stored(self.execution.id, run.task_id, run.ordinal))
+
+    def bring_back(self, stored: Stored, path: tuple[str, ...], outputs: Mapping[str, Any]) -> None:
+        """Outputs that were let go are needed again."""
+        tree = self.trees.get(stored.task_id)
+        if tree is not None:
+            shown = reveal(outputs, self.cipher, self.masks)
+            if tree.swap(path, stored, shown):
+                self._recent.append((stored, path, shown))
+
+    def let_go(self) -> None:
+        """Of outputs inside loops only the last ones stay in memory. All have to be in the store."""
+        while len(self._recent) > MOST_OUTPUTS:
+            stored, path, shown = self._recent.popleft()
+            tree = self.trees.get(stored.task_id)
+            if tree is not None:
+                tree.swap(path, shown, stored)
 
     def forget_below(self, parent: TaskRun) -> None:
         """The task runs inside this one are gone, with their outputs."""

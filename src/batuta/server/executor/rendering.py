@@ -17,16 +17,19 @@ from batuta.model import codec
 from batuta.model.ids import TaskId
 from batuta.model.instant import Instant
 from batuta.operations.services import Services
-from batuta.server.context.outputs import OutputTree
+from batuta.server.context.outputs import NotInMemoryError, OutputTree, Stored
 from batuta.server.context.variables import Surroundings, frame_variables
 from batuta.server.executor.draft import Draft
-from batuta.server.executor.live import Live
+from batuta.server.executor.live import MOST_OUTPUTS, Live
 from batuta.server.executor.lookup import GuardedOutputs, ImmediateHost, NeedsOutputsError
 from batuta.server.executor.loops.iterations import Iterations
 from batuta.server.worker.render import JobRenderer
 from batuta.store.rows import OutputRow
 
 T = TypeVar("T")
+
+FIRST_REACH = 32
+"""Task runs around one whose outputs are read back whose outputs are read too; more with each time in one rendering."""
 
 
 class Rendering:
@@ -89,12 +92,42 @@ class Rendering:
 
         Raises `NeedsLookUpError` when a template looks something else up; `compute` must then run on a thread.
         """
+        reach = FIRST_REACH
         while True:
             try:
                 host = self.immediate
                 return compute(self.renderer(live, run, host=host, items=items, extra=extra))
             except NeedsOutputsError as missing:
                 await self.load_outputs(live, missing.task_id)
+            except NotInMemoryError as missing:
+                await self.bring_back(live, missing.stored, reach=reach)
+                reach *= 2
+
+    async def bring_back(self, live: Live, stored: Stored, *, reach: int) -> None:
+        """Read outputs that were let go, and those of up to `reach` task runs before and after: what comes next."""
+        keeper = next(one for one in live.around if one.execution.id == stored.execution_id)
+        ordinals = (stored.ordinal - reach, stored.ordinal + reach)
+        task_id = stored.task_id
+        is_there = False
+        for row in await self._services.store.executions.outputs(
+            stored.execution_id, task_id=task_id, ordinals=ordinals
+        ):
+            outputs = await stored_outputs(self._services, keeper.plan.flow.tenant, row)
+            place = Stored(stored.execution_id, task_id, row.ordinal)
+            keeper.bring_back(place, row.path, outputs)
+            is_there |= place == stored
+        if not is_there:
+            raise LookupError(f"the outputs of '{task_id}' are gone from the store")
+
+    async def outputs_of(self, live: Live, run: TaskRun) -> Mapping[str, Any] | None:
+        """What the task run has, as far as it is known here."""
+        tree = live.trees.get(run.task_id)
+        while tree is not None:
+            try:
+                return tree.at(run.path)
+            except NotInMemoryError as missing:
+                await self.bring_back(live, missing.stored, reach=FIRST_REACH)
+        return None
 
     async def load_outputs(self, live: Live, task_id: TaskId | None) -> None:
         """Bring outputs of earlier task runs into memory; None: those of all tasks, also of the executions around."""
@@ -112,10 +145,14 @@ class Rendering:
             live.execution.id, ids=[row.task_run_id for row in rows]
         )
         by_id = {row.run.id: row.run for row in runs}
-        found = []
-        for row in rows:
+        found: list[tuple[TaskRun, Mapping[str, Any] | None]] = []
+        for place, row in enumerate(rows):
             run = by_id.get(row.task_run_id)
-            if run is not None and not live.is_gone(run):
+            if run is None or live.is_gone(run):
+                continue
+            if run.path and place < len(rows) - MOST_OUTPUTS:
+                found.append((run, None))
+            else:
                 tenant = live.plan.flow.tenant
                 found.append((run, await stored_outputs(self._services, tenant, row)))
         self._take_in(live, task_id, found)
@@ -126,16 +163,21 @@ class Rendering:
 
     @staticmethod
     def _take_in(
-        live: Live, task_id: TaskId | None, found: Iterable[tuple[TaskRun, Mapping[str, Any]]]
+        live: Live,
+        task_id: TaskId | None,
+        found: Iterable[tuple[TaskRun, Mapping[str, Any] | None]],
     ) -> None:
-        """All in the order of creation; what was in memory already is newer than the store."""
+        """All in the order of creation, None for what stays there; what was in memory is newer than the store."""
         former = {
             name: live.trees.pop(name)
             for name in list(live.trees)
             if task_id is None or name == task_id
         }
         for run, outputs in found:
-            live.put_outputs(run, outputs)
+            if outputs is None:
+                live.put_stored(run)
+            else:
+                live.put_outputs(run, outputs)
         for name, tree in former.items():
             live.trees.setdefault(name, OutputTree()).adopt(tree)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from batuta.engine.execution import TaskRun
 from batuta.model.ids import TaskId
-from batuta.server.context.outputs import OutputTree
+from batuta.server.context.outputs import NotInMemoryError, OutputTree
 from batuta.server.executor.live import Live
-from batuta.server.executor.rendering import Rendering
+from batuta.server.executor.rendering import FIRST_REACH, Rendering
 
 MANY_VALUES = 1_000
 """Of a loop with more values than this, a task run inside it is sent only the outputs on its own path."""
@@ -29,6 +29,23 @@ async def snapshot(
         names = sorted(reads)
         for name in names:
             await rendering.load_outputs(live, TaskId(name))
+    reach = FIRST_REACH
+    while True:
+        try:
+            return _variables(rendering, live, run, names=names, items=items)
+        except NotInMemoryError as missing:
+            await rendering.bring_back(live, missing.stored, reach=reach)
+            reach *= 2
+
+
+def _variables(
+    rendering: Rendering,
+    live: Live,
+    run: TaskRun | None,
+    *,
+    names: Iterable[str],
+    items: str | None,
+) -> dict[str, Any]:
     variables = rendering.variables(live, run, items=items)
     path = run.path if run is not None else ()
     variables["outputs"] = {

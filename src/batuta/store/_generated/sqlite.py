@@ -349,7 +349,7 @@ OUTPUT_SEARCH = Search(
     count='SELECT count(*) AS count_1 FROM (SELECT 1 FROM output',
     key='output.ordinal',
     order='output.ordinal',
-    kinds={'execution_id': Kind.TEXT, 'task_id': Kind.TEXT, 'task_run_id': Kind.TEXT},
+    kinds={'execution_id': Kind.TEXT, 'task_id': Kind.TEXT, 'task_run_id': Kind.TEXT, 'ordinal': Kind.NUMBER},
     filters={
         'execution_id': {
             'EQUALS': 'output.execution_id = ?',
@@ -387,11 +387,22 @@ OUTPUT_SEARCH = Search(
             'REGEX': 'output.task_run_id REGEXP ?',
             'PREFIX': "(output.task_run_id = ? OR output.task_run_id >= (? || '.') AND output.task_run_id < (? || '/'))",
         },
+        'ordinal': {
+            'EQUALS': 'output.ordinal = ?',
+            'NOT_EQUALS': 'output.ordinal IS NOT ?',
+            'IN': 'output.ordinal IN (??)',
+            'NOT_IN': '(output.ordinal IS NULL OR (output.ordinal NOT IN (??)))',
+            'GREATER_THAN': 'output.ordinal > ?',
+            'LESS_THAN': 'output.ordinal < ?',
+            'GREATER_THAN_OR_EQUAL_TO': 'output.ordinal >= ?',
+            'LESS_THAN_OR_EQUAL_TO': 'output.ordinal <= ?',
+        },
     },
     sorts={
         'execution_id': 'output.execution_id',
         'task_id': 'output.task_id',
         'task_run_id': 'output.task_run_id',
+        'ordinal': 'output.ordinal',
     },
 )
 TASK_RUN_DELETE = Statement('DELETE FROM task_run WHERE task_run.execution_id IN (??)', ('ids',))

@@ -81,6 +81,7 @@ class MemoryExecutions:
         *,
         task_id: TaskId | None = None,
         task_run_ids: Collection[TaskRunId] | None = None,
+        ordinals: tuple[int, int] | None = None,
     ) -> Sequence[OutputRow]:
         rows = self._tables.outputs.get(execution_id, {})
         wanted = None if task_run_ids is None else set(task_run_ids)
@@ -89,6 +90,7 @@ class MemoryExecutions:
             for _, row in sorted(rows.items())
             if (task_id is None or row.task_id == task_id)
             and (wanted is None or row.task_run_id in wanted)
+            and (ordinals is None or ordinals[0] <= row.ordinal <= ordinals[1])
         ]
 
     async def delete(

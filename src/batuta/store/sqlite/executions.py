@@ -101,10 +101,14 @@ class SqliteExecutions:
         *,
         task_id: TaskId | None = None,
         task_run_ids: Collection[TaskRunId] | None = None,
+        ordinals: tuple[int, int] | None = None,
     ) -> Sequence[OutputRow]:
         filters = [Filter("execution_id", Op.EQUALS, execution_id)]
         if task_id is not None:
             filters.append(Filter("task_id", Op.EQUALS, task_id))
+        if ordinals is not None:
+            filters.append(Filter("ordinal", Op.GREATER_THAN_OR_EQUAL_TO, ordinals[0]))
+            filters.append(Filter("ordinal", Op.LESS_THAN_OR_EQUAL_TO, ordinals[1]))
         rows: list[OutputRow] = []
         for some in _id_filters("task_run_id", task_run_ids):
             query = Query(filters=[*filters, *some], size=ALL, total=False)
