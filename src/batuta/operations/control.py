@@ -32,9 +32,10 @@ from batuta.operations.errors import (
     Violation,
 )
 from batuta.operations.executions import get_row
-from batuta.operations.family import LOOP, NOT_ENDED, children_of
+from batuta.operations.family import NOT_ENDED, children_of
 from batuta.operations.files import PlacedFiles, Upload, place_files, store_files
 from batuta.operations.order import Ordered, carry_out, is_over, is_visible, send, taken
+from batuta.operations.query import LOOP
 from batuta.operations.rendering.lookup import resolve_declared
 from batuta.operations.services import Services
 from batuta.operations.start import check_system_labels, execution_variables

@@ -11,9 +11,18 @@ from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.instant import Instant
 from batuta.operations.caller import Caller
 from batuta.operations.errors import NotFoundError
-from batuta.operations.family import HIDDEN_KINDS, LOOP, iterations_of
+from batuta.operations.family import iterations_of
 from batuta.operations.order import end, is_over, is_visible, remove
-from batuta.operations.query import EXECUTION, Condition, Page, Search, to_query, visible
+from batuta.operations.query import (
+    EXECUTION,
+    HIDDEN_KINDS,
+    LOOP,
+    Condition,
+    Page,
+    Search,
+    to_query,
+    visible,
+)
 from batuta.operations.services import Services
 from batuta.storage.layout import execution_path, to_uri
 from batuta.store.query import MAX_TOTAL, Filter, Op, Query, Sort

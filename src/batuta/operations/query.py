@@ -14,9 +14,12 @@ from batuta.model.instant import DAY, Instant, from_iso
 from batuta.model.label import Label
 from batuta.operations.caller import Caller
 from batuta.operations.errors import BadRequestError, IllegalArgumentError, UnprocessableError
-from batuta.operations.family import HIDDEN_KINDS
 from batuta.store.query import LEVELS, Filter, FilterValue, Op, Query, Sort
 
+LOOP = "LOOP"
+"""The kind of an iteration: part of another execution, and never met without it."""
+HIDDEN_KINDS = ("TEST", "PLAYGROUND", LOOP)
+"""Left out of searches and figures unless asked for (03 §4.7)."""
 DEFAULT_WINDOW = 8 * DAY
 """Searches of executions and logs without a start reach back so far (03 §4.5)."""
 

@@ -8,14 +8,11 @@ from batuta.model.ids import ExecutionId
 from batuta.model.state import TERMINAL
 from batuta.operations.errors import NotFoundError
 from batuta.operations.plans import InvalidFlowError
+from batuta.operations.query import LOOP
 from batuta.operations.services import Services
 from batuta.store.query import Filter, Op, Query, Sort
 from batuta.store.rows import ExecutionRow, LoopItem
 
-LOOP = "LOOP"
-"""The kind of an iteration: part of another execution, and never met without it."""
-HIDDEN_KINDS = ("TEST", "PLAYGROUND", LOOP)
-"""Left out of searches and figures unless asked for (03 §4.7)."""
 NOT_ENDED = Filter("state", Op.NOT_IN, tuple(sorted(str(state) for state in TERMINAL)))
 _BATCH = 1_000
 

@@ -9,8 +9,7 @@ from batuta.model.ids import ExecutionId, FlowKey
 from batuta.model.instant import DAY, HOUR, Instant, from_datetime
 from batuta.operations.caller import Caller
 from batuta.operations.errors import IllegalArgumentError, NotFoundError
-from batuta.operations.family import HIDDEN_KINDS
-from batuta.operations.query import METRIC, Page, to_sort, visible
+from batuta.operations.query import HIDDEN_KINDS, METRIC, Page, to_sort, visible
 from batuta.operations.services import Services
 from batuta.store.query import Filter, Op, Query, Sort
 from batuta.store.query import Page as Rows

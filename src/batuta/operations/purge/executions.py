@@ -9,9 +9,9 @@ from batuta.model.ids import ExecutionId
 from batuta.model.instant import Instant
 from batuta.model.state import TERMINAL, State
 from batuta.operations.caller import Caller
-from batuta.operations.family import LOOP, iterations_of
+from batuta.operations.family import iterations_of
 from batuta.operations.order import end, remove
-from batuta.operations.query import visible
+from batuta.operations.query import LOOP, visible
 from batuta.operations.services import Services
 from batuta.storage.layout import execution_path, to_uri
 from batuta.store.query import Filter, Op, Query, Sort

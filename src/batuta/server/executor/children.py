@@ -102,7 +102,7 @@ class Children:
         )
         if parent is None or not runs:
             return None, None
-        compiled = await self._services.plans.get(parent.execution.flow, parent.execution.revision)
+        compiled = await self._services.plans.of(parent.execution)
         node = compiled.plan.nodes.get(runs[0].run.task_id)
         wanted = node.outputs if isinstance(node, Subflow) else None
         if not wanted or not _outputs_enabled(self._services.settings.plugin_configurations):

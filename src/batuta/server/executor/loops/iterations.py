@@ -11,7 +11,8 @@ from batuta.model.ids import ExecutionId, TaskRunId
 from batuta.model.instant import Instant
 from batuta.model.ion import write_row
 from batuta.model.state import History, State
-from batuta.operations.family import LOOP, children_of, item_variable, newest_children_of
+from batuta.operations.family import children_of, item_variable, newest_children_of
+from batuta.operations.query import LOOP
 from batuta.operations.repeat import run_again_turn
 from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
