@@ -83,7 +83,7 @@ def make_roles(
         rendering=rendering,
         patient=patient,
         inline=InlineRunner(services.registry, now=services.clock.now),
-        children=Children(services, patient=patient),
+        children=Children(services, rendering=rendering, patient=patient),
         residents=residents,
         listeners=listeners,
     )

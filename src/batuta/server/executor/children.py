@@ -24,6 +24,7 @@ from batuta.operations.services import Services
 from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live
 from batuta.server.executor.patient import PatientRendering
+from batuta.server.executor.rendering import Rendering
 from batuta.store.query import Filter, Op
 from batuta.store.rows import ExecutionRow, Mail, ParentLink
 
@@ -35,8 +36,11 @@ _FAILED = Filter("state", Op.EQUALS, State.FAILED.value)
 
 
 class Children:
-    def __init__(self, services: Services, *, patient: PatientRendering) -> None:
+    def __init__(
+        self, services: Services, *, rendering: Rendering, patient: PatientRendering
+    ) -> None:
         self._services = services
+        self._rendering = rendering
         self._patient = patient
 
     async def start(self, live: Live, command: StartChild, draft: Draft) -> AnyEvent:
