@@ -45,6 +45,8 @@ class Kind:
     child_started: Act = ignore
     child_ended: Act = ignore
     """A child execution (`event`)."""
+    advanced: Act = ignore
+    """Without `flowing`: something may have to be started, and scheduling is allowed."""
     child_paused: Act = ignore
     counted: Act = ignore
     """The answer (`event`) to `CountRows`."""

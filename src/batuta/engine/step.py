@@ -269,6 +269,8 @@ def _advance(turn: Turn, scope: Scope) -> None:
     flowing = course.FLOW
     if scope is not None:
         place = kind_of(turn, scope)
+        if place is not None and place[0].flowing is None:
+            place[0].advanced(turn, place[1], scope)
         if place is None or place[0].flowing is None or scope.state is not State.RUNNING:
             return
         flowing = place[0].flowing

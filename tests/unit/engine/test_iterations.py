@@ -391,6 +391,18 @@ def test_two_loops_that_pause() -> None:
     assert drive.history == "CREATED RUNNING PAUSED RUNNING"
 
 
+def test_no_iteration_begins_while_the_execution_is_paused_by_hand() -> None:
+    drive = looping(concurrency=2, values=list("abcd")).send(e.PauseRequested(at=Instant(0)))
+    ends(ends(drive, 0), 1)
+    assert begun(drive) == [(0, 2)]
+    assert counters(drive) == (4, 0, {"SUCCESS": 2})
+    assert drive.history == "CREATED RUNNING PAUSED"
+    drive.send(e.Resumed(at=Instant(0)))
+    assert begun(drive) == [(0, 2), (2, 2)]
+    ends(ends(drive, 2), 3)
+    assert drive.history == "CREATED RUNNING PAUSED RUNNING SUCCESS"
+
+
 # -- kill -------------------------------------------------------------------------------------------------
 
 

@@ -71,7 +71,7 @@ def _again(turn: Turn, node: Iterations, run: TaskRun) -> None:
         turn.emit(RestartIterations(task_run=turn.runs[run.id], attempt=number, indexes=left))
     if known.paused:
         _follow_pause(turn, run)
-    _advance(turn, node, run)
+    turn.advance(run)
 
 
 def rendered(turn: Turn, node: Iterations, run: TaskRun, *, event: Rendered, purpose: str) -> None:
@@ -97,7 +97,7 @@ def _begin(turn: Turn, node: Iterations, run: TaskRun, *, values: Any) -> None:
         return
     total = len(items) // 2 if keyed else len(items)
     turn.note(run, items=items, iterated=Iterated(total=total, keyed=keyed))
-    _advance(turn, node, run)
+    turn.advance(run)
 
 
 def counted(turn: Turn, node: Iterations, run: TaskRun, *, event: Counted) -> None:
@@ -109,7 +109,7 @@ def counted(turn: Turn, node: Iterations, run: TaskRun, *, event: Counted) -> No
         _refuse(turn, node, run, problem=event.problem)
         return
     turn.note(run, iterated=Iterated(total=event.total, rows=event.uri))
-    _advance(turn, node, run)
+    turn.advance(run)
 
 
 def _refuse(turn: Turn, node: Iterations, run: TaskRun, *, problem: str) -> None:
@@ -118,11 +118,12 @@ def _refuse(turn: Turn, node: Iterations, run: TaskRun, *, problem: str) -> None
     _close(turn, node, run, state=State.FAILED)
 
 
-def _advance(turn: Turn, node: Iterations, run: TaskRun) -> None:
+def advanced(turn: Turn, node: Iterations, run: TaskRun) -> None:
     """Begin what may begin, tell how far the loop is, and end it when nothing is left."""
-    if run.state not in _ACTIVE:
+    progress = turn.progress(run)
+    known = progress.iterated
+    if known is None or progress.waiting == _GATHER or run.state not in _ACTIVE:
         return
-    known = _iterated(turn, run)
     more = 0 if _is_stopped(turn, node, known) else known.total - known.asked
     room = (node.concurrency or WINDOW) - known.running - len(known.judging)
     count = min(more, room)
@@ -215,10 +216,11 @@ def _ended(
         counts={**known.counts, state.value: known.counts.get(state.value, 0) + 1},
         failed=(*known.failed, number) if failed else known.failed,
     )
+    turn.outputs(run, _outputs(known))
     _note_pause(turn, run, number=number, paused=False)
     if execution_id is not None and node.break_when is not None and known.asked < known.total:
         _judge(turn, node, run, number=number, execution_id=execution_id)
-    _advance(turn, node, turn.runs[run.id])
+    turn.advance(run)
 
 
 def _judge(
@@ -252,7 +254,7 @@ def _judged(turn: Turn, node: Iterations, run: TaskRun, *, event: Rendered, numb
     else:
         turn.log("ERROR", f"Unable to evaluate breakWhen: {event.problem}", run)
         _keep(turn, run, judging=judging, spoiled=True)
-    _advance(turn, node, turn.runs[run.id])
+    turn.advance(run)
 
 
 def child_paused(turn: Turn, node: Iterations, run: TaskRun, *, event: ChildPaused) -> None:
@@ -337,6 +339,7 @@ def _close_killed(turn: Turn, run: TaskRun) -> None:
 KIND = Kind(
     enter,
     killed,
+    advanced=advanced,
     rendered=rendered,
     child_started=child_started,
     child_ended=child_ended,
