@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,13 @@ from batuta.model.instant import Instant
 from batuta.model.label import Label
 from batuta.model.state import State
 from batuta.operations import bulk, control, order, repeat
-from batuta.operations.errors import OperationError
+from batuta.operations.errors import NotFoundError, OperationError
 from batuta.operations.executions import ExecutionView, Parts, delete
 from batuta.operations.purge import ExecutionPurge, purge_executions
 from batuta.store.query import Query
 from batuta.store.rows import Mail, Turn
 from batuta.testing.system import SOMEBODY, System
+from tests.unit.server.installation import Installation
 
 S = State
 EVERY = range(64)
@@ -303,3 +305,43 @@ async def test_without_an_executor_a_deletion_settles_what_others_wait_for(
     done = await system.until(parent, is_over_view, seconds=8)
     assert done.row.execution.state in {S.FAILED, S.KILLED}
     await asyncio.wait_for(quiet(system), 8)
+
+
+@pytest.mark.parametrize("how", ["kill", "resume", "mark", "delete"])
+async def test_an_execution_whose_revision_is_gone_can_be_ended(tmp_path: Path, how: str) -> None:
+    installation = Installation(tmp_path)
+    services = installation.services
+    key = await installation.save(LIMITED)
+    installation.run()
+    execution_id = await installation.start(key)
+    paused = await installation.until(execution_id, lambda e: e.state is S.PAUSED)
+    await installation.crash()
+    installation.store._tables.flows.clear()
+    services.plans._compiled.clear()
+    services.plans._latest.clear()
+    installation.run()
+    if how == "kill":
+        await control.kill(SOMEBODY, services, execution_id)
+    elif how == "delete":
+        await delete(SOMEBODY, services, execution_id)
+        assert await installation.store.executions.get(execution_id) is None
+    else:
+        run_id = next(iter(paused.runs))
+        asked = (
+            control.resume(SOMEBODY, services, execution_id, inputs={})
+            if how == "resume"
+            else repeat.mark(SOMEBODY, services, execution_id, task_run_id=run_id, state=S.SUCCESS)
+        )
+        with pytest.raises(NotFoundError, match="Unable to find revision 1 on flow"):
+            await asked
+        await control.kill(SOMEBODY, services, execution_id)
+    if how != "delete":
+        done = await installation.ended(execution_id)
+        assert done.row.execution.state is S.FAILED
+        assert all(row.run.state.is_terminal for row in done.runs)
+        await control.set_labels(SOMEBODY, services, execution_id, labels=[Label("a", "b")])
+        with pytest.raises(NotFoundError):
+            await repeat.restart(SOMEBODY, services, execution_id)
+        await delete(SOMEBODY, services, execution_id)
+    assert await services.store.queues.slots(key) == 0
+    await installation.crash()
