@@ -1,5 +1,6 @@
 """Whole flows of control tasks on a small installation, as authors write them (01 §6)."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -261,3 +262,23 @@ async def test_every_control_task_inside_each_other(kind: str) -> None:
     assert record["state"] == "SUCCESS", record["logs"]
     assert {one["state"] for one in record["taskRuns"]} == {"SUCCESS"}
     assert len(record["taskRuns"]) == 1 + runs * (2 if kind in TWICE else 1)
+
+
+async def test_a_secret_given_to_a_pause_is_kept_encrypted_and_read_in_the_clear() -> None:
+    tasks = f"""
+- {{id: ask, type: ~Pause, onResume: [{{id: word, type: SECRET}}, {{id: a.b, type: SECRET, required: false}}]}}
+- {{id: say, type: {CORE}.log.Log, message: "{{{{ outputs.ask.onResume.word }}}}"}}
+- {{id: after, type: ~Return, format: "{{{{ outputs.ask.onResume.word | length }}}}"}}
+"""
+    key = b64encode(bytes(range(32))).decode()
+    async with System.open(Surroundings(encryption_key=key)) as system:
+        execution_id = await system.start(await system.save_flow(source(tasks)))
+        await system.until(execution_id, lambda view: view.row.execution.state == "PAUSED")
+        await system.resume(execution_id, inputs={"word": "hush"})
+        record = await record_of(system.services, await system.until(execution_id, is_over))
+    assert values(record) == {"after": "4"}
+    said = [log["message"] for log in record["logs"] if log["taskId"] == "say"]
+    assert said == ["******"]
+    kept = record["taskRuns"][0]["outputs"]["onResume"]["word"]
+    assert kept["type"].endswith("aes_encrypted")
+    assert kept["value"] != "hush"

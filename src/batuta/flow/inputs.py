@@ -4,6 +4,7 @@ Pure: rendering, encryption and the storing of files come in as functions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -103,6 +104,16 @@ def visible_inputs(declared: Sequence[Input] | None, stored: Mapping[str, Any]) 
 def secret_ids(declared: Sequence[Input] | None) -> tuple[str, ...]:
     """Inputs whose stored value is encrypted."""
     return tuple(each.id for each in declared or () if each.type is InputType.SECRET)
+
+
+def sealed_values(declared: Sequence[Input], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Input values as they stand among outputs, where encrypted texts are told from others by their shape."""
+    result = deepcopy(dict(values))
+    for name in secret_ids(declared):
+        stored = get_nested(result, name)
+        if isinstance(stored, str):
+            put_nested(result, name, {"value": stored, "type": ENCRYPTED_TYPE})
+    return result
 
 
 def typed_outputs(

@@ -17,7 +17,7 @@ from batuta.engine.events import (
 )
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.plan import Pause
-from batuta.flow.inputs import Resolved
+from batuta.flow.inputs import Resolved, sealed_values
 from batuta.model.ids import ExecutionId
 from batuta.model.label import Label, is_system, merge_labels
 from batuta.model.state import State
@@ -130,7 +130,7 @@ async def resume(
     event = Resumed(
         at=services.clock.now(),
         task_run_id=None if found is None else found[0].id,
-        inputs=resolved.values,
+        inputs=sealed_values(_asked(found), resolved.values),
         by=caller.user,
     )
     await send(services, [Mail(execution.id, event)])
