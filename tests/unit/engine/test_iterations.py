@@ -18,6 +18,7 @@ from tests.unit.engine.driving import Build, Drive, leaf, retry
 
 S = State
 AT = Instant(7)
+LINK = '[[link execution="kid0" flowId="flow" namespace="company.team"]]'
 OUTPUTS = (FlowOutput(id="o", type="STRING", value="{{ x }}"),)
 
 
@@ -182,13 +183,13 @@ def test_a_failure_waits_for_iterations_that_run() -> None:
     assert begun(drive) == [(0, 2)]
     ends(drive, 1)
     assert drive.runs["loop"] == "CREATED RUNNING FAILED"
-    assert drive.logs == [("ERROR", 'Iteration 0 [[link execution="kid0"]] ended in FAILED state')]
+    assert drive.logs == [("ERROR", f"Iteration 0 {LINK} ended in FAILED state")]
     assert counters(drive) == (3, 0, {"FAILED": 1, "SUCCESS": 1})
 
 
 def test_failure_that_is_allowed_is_a_warning_in_the_log() -> None:
     drive = ends(looping(allow_failure=True), 0, S.FAILED)
-    assert drive.logs == [("WARN", 'Iteration 0 [[link execution="kid0"]] ended in FAILED state')]
+    assert drive.logs == [("WARN", f"Iteration 0 {LINK} ended in FAILED state")]
 
 
 @pytest.mark.parametrize("number", [None, 1, 99])

@@ -28,6 +28,7 @@ from batuta.engine.execution import Iterated, TaskRun
 from batuta.engine.kind import Kind
 from batuta.engine.nodes import leaf
 from batuta.engine.nodes.loop import has_paused
+from batuta.engine.nodes.subflow import link
 from batuta.engine.plan import Iterations
 from batuta.engine.rollup import STOPPING, forgiven
 from batuta.engine.turn import WINDOW, Turn, begun, closed
@@ -188,7 +189,8 @@ def child_ended(turn: Turn, node: Iterations, run: TaskRun, *, event: ChildEnded
     if event.state in STOPPING and node.transmit_failed:
         told = forgiven(event.state, allow_failure=node.allow_failure, allow_warning=False)
         level = "WARN" if told is State.WARNING else "ERROR"
-        where = f'[[link execution="{event.execution_id}"]]'
+        flow = turn.plan.flow
+        where = link(event.execution_id, f'flowId="{flow.id}" namespace="{flow.namespace}"')
         turn.log(level, f"Iteration {number} {where} ended in {event.state} state", run)
     _ended(turn, node, run, number=number, state=event.state, execution_id=event.execution_id)
 
