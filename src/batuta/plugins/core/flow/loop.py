@@ -23,9 +23,10 @@ class Loop(Flowable, type="io.kestra.plugin.core.flow.Loop"):
     tasks that ended before can be read as outside; outputs of tasks inside the loop are those of the same iteration.
 
     # Notes
-    `errors` and `finally` run inside each iteration, and a `retry` is that of the tasks inside. A restart runs the iterations that failed again and goes on
-    with those that had not begun. Iterations are not counted by the flow's `concurrency`, do not start flow triggers,
-    and are left out of searches unless the kind LOOP is asked for; they are killed and deleted with their execution.
+    `errors` and `finally` run inside each iteration; a `retry` is that of the tasks inside. A restart runs the
+    iterations that failed again and goes on with those that had not begun. Iterations are not counted by the flow's
+    `concurrency`, do not start flow triggers, and are left out of searches unless the kind LOOP is asked for; they
+    are killed and deleted with their execution.
 
     # Example
     ```yaml
