@@ -156,10 +156,11 @@ class Children:
         )
 
     async def kill_unwatched(self, live: Live, draft: Draft) -> None:
-        """A kill that cascades reaches children, too, that nobody waits for (01 §4.9)."""
+        """A kill that cascades reaches children, too, that nobody waits for, or no longer (01 §4.9)."""
         event = KillRequested(at=self._services.clock.now())
         async for row in children_of(self._services, live.execution.id, NOT_ENDED):
-            if row.link is None or not row.link.wait:
+            link = row.link
+            if link is None or not link.wait or link.task_run_id not in live.execution.runs:
                 draft.inbox.append(Mail(row.execution.id, event))
 
     async def _report(

@@ -43,7 +43,7 @@ from batuta.engine.events import (
     together,
 )
 from batuta.engine.execution import Execution, TaskRun
-from batuta.engine.plan import Concurrency, Leaf
+from batuta.engine.plan import Concurrency, Leaf, Subflow
 from batuta.engine.plan import Iterations as LoopNode
 from batuta.engine.step import step
 from batuta.engine.surgery import SurgeryError
@@ -264,16 +264,24 @@ class Mover:
             draft.save_run(live, run)
             live.put_state(run)
         live.execution = edited.execution
-        draft.kills += [
-            (run.id, attempt)
-            for run in before.runs.values()
-            if (attempt := _attempt(run)) and attempt != _attempt(edited.execution.runs.get(run.id))
-        ]
-        for run in before.runs.values():  # iterations do not outlive their Loop
-            is_loop = isinstance(live.plan.nodes.get(run.task_id), LoopNode)
-            if is_loop and run.id not in edited.execution.runs:
-                await self._children.kill_all(live, run.id, draft)
+        for run in before.runs.values():
+            await self._stop(live, run, draft)
         return Restarted(at=event.at)
+
+    async def _stop(self, live: Live, run: TaskRun, draft: Draft) -> None:
+        """What was under way for the task run before an edit, as far as the edit took that away."""
+        now = live.execution.runs.get(run.id)
+        attempt = _attempt(run)
+        if attempt and attempt != _attempt(now):
+            draft.kills.append((run.id, attempt))
+        node = live.plan.nodes.get(run.task_id)
+        if isinstance(node, LoopNode) and now is None:  # iterations do not outlive their Loop
+            await self._children.kill_all(live, run.id, draft)
+        anew = isinstance(node, Subflow) and node.wait and not node.restart_failed
+        child = run.progress.child if run.progress is not None else None
+        if anew and child is not None and now is not None and now.state is State.RESTARTED:
+            event = KillRequested(at=self._services.clock.now())
+            draft.inbox.append(Mail(child, event))
 
     async def _rows(self, live: Live, draft: Draft) -> Mapping[TaskRunId, TaskRun]:
         """All task runs, with what the turn has changed and not written yet."""

@@ -345,3 +345,56 @@ async def test_an_execution_whose_revision_is_gone_can_be_ended(tmp_path: Path, 
         await delete(SOMEBODY, services, execution_id)
     assert await services.store.queues.slots(key) == 0
     await installation.crash()
+
+
+# -- children of task runs that are given another state ----------------------------------------------------------
+
+CHILD = LIMITED.replace("concurrency: {limit: 1, behavior: QUEUE}\n", "")
+
+
+async def calling(system: System, source: str) -> tuple[ExecutionId, ExecutionId, TaskRun]:
+    """A parent, its child that waits, and the task run between them."""
+    await system.save_flow(CHILD)
+    parent = await begun(system, source)
+    view = await system.until(parent, is_in("call", S.RUNNING))
+    child = (await system.services.store.executions.children(parent))[0].execution.id
+    await system.until(child, lambda view: view.row.execution.state is S.PAUSED)
+    return parent, child, run_of(view, "call")
+
+
+async def test_a_child_that_runs_is_waited_for_when_its_call_runs_again(system: System) -> None:
+    parent, child, run = await calling(system, PARENT)
+    await repeat.mark(SOMEBODY, system.services, parent, task_run_id=run.id, state=S.RUNNING)
+    assert (await system.view(child)).row.execution.state is S.PAUSED
+    await system.resume(child)
+    done = await system.until(parent, is_over_view, seconds=8)
+    assert done.row.execution.state is S.SUCCESS
+    assert len(await system.services.store.executions.children(parent)) == 1
+
+
+async def test_a_child_whose_place_is_taken_by_another_is_killed(system: System) -> None:
+    anew = PARENT + "    restartBehavior: NEW_EXECUTION\n"
+    parent, child, run = await calling(system, anew)
+    await repeat.mark(SOMEBODY, system.services, parent, task_run_id=run.id, state=S.RUNNING)
+    killed = await system.until(child, is_over_view, seconds=8)
+    assert killed.row.execution.state is S.KILLED
+    children = await system.services.store.executions.children(parent)
+    assert len(children) == 2
+    other = next(row.execution.id for row in children if row.execution.id != child)
+    await system.until(other, lambda view: view.row.execution.state is S.PAUSED)
+    await system.resume(other)
+    done = await system.until(parent, is_over_view, seconds=8)
+    assert done.row.execution.state is S.SUCCESS
+
+
+async def test_a_kill_reaches_children_that_are_no_longer_waited_for(system: System) -> None:
+    waits = "  - {id: wait, type: io.kestra.plugin.core.flow.Pause}\n"
+    parent, child, run = await calling(system, PARENT + waits)
+    await repeat.mark(SOMEBODY, system.services, parent, task_run_id=run.id, state=S.SUCCESS)
+    await system.until(parent, lambda view: view.row.execution.state is S.PAUSED)
+    assert (await system.view(child)).row.execution.state is S.PAUSED
+    await control.kill(SOMEBODY, system.services, parent)
+    for each in (parent, child):
+        done = await system.until(each, is_over_view, seconds=8)
+        assert done.row.execution.state is S.KILLED
+    await asyncio.wait_for(quiet(system), 8)
