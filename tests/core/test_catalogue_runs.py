@@ -191,6 +191,19 @@ tasks:
     assert limit is None or output(view, next(iter(runs(view)))) == {"iterationCount": limit}
 
 
+async def test_085_a_timeout_is_told_twice() -> None:
+    async with System.open() as system:
+        view = await run(system, flow(f"tasks: [{{id: s, {SLEEP}: PT20S, timeout: PT0.1S}}]"))
+        told_of = [
+            (str(level), message)
+            for level, message in await logs(system, view)
+            if "Timeout after 00:00:00.100" in message
+        ]
+    assert history(view) == "CREATED RUNNING FAILED"
+    assert [level for level, _ in told_of] == ["ERROR", "TRACE"]
+    assert told_of[0][1] == "Timeout after 00:00:00.100"
+
+
 async def test_092_a_child_that_waits_keeps_its_parent_running() -> None:
     call = f"type: {CORE}.flow.Subflow, namespace: company.team, flowId: child"
     child = flow(f"tasks: [{{id: p, type: {CORE}.flow.Pause}}]", "child")

@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -38,7 +39,7 @@ async def run_task(
     ctx: JobContext, spec: Mapping[str, Any], *, registry: Registry, limit: Micros | None
 ) -> Result:
     """`limit` is the timeout. Never raises but for cancellation: a kill, after the task had time to clean up."""
-    work = asyncio.ensure_future(_run(ctx, spec, registry=registry))
+    work = asyncio.create_task(_run(ctx, spec, registry=registry))
     try:
         await asyncio.wait({work}, timeout=None if limit is None else limit / SECOND)
     except asyncio.CancelledError:
@@ -47,6 +48,7 @@ async def run_task(
     if not work.done():
         message = f"Timeout after {clock_text(limit or 0)}"
         ctx.log.error(message)
+        ctx.log.trace(f"{message}\n{_where(work)}")
         ctx.run_kill_actions()
         await _stop(work)
         return Result(state=State.FAILED, outputs=_kept(work), error=message)
@@ -119,6 +121,16 @@ def failed(
     place = f"{error.pointer()}\n" if isinstance(error, ExpressionError) else ""
     ctx.log.trace(place + "".join(traceback.format_exception(error)))
     return Result(state=State.FAILED, outputs=outputs, error=message)
+
+
+def _where(work: asyncio.Task[Result]) -> str:
+    """Where a task waits, the outermost place first."""
+    places: list[tuple[FrameType, int]] = []
+    waiting: Any = work.get_coro()
+    while (frame := getattr(waiting, "cr_frame", None)) is not None:
+        places.append((frame, frame.f_lineno))
+        waiting = waiting.cr_await
+    return "".join(traceback.StackSummary.extract(places).format())
 
 
 def _kept(work: asyncio.Future[Result]) -> Mapping[str, Any] | None:

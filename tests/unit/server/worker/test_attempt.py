@@ -311,6 +311,9 @@ async def test_a_timeout_calls_the_hooks_and_fails(bench: Bench) -> None:
     assert finished.state is State.FAILED
     assert finished.error == "Timeout after 00:00:00.050"
     assert bench.gateway.messages("ERROR") == ["Timeout after 00:00:00.050"]
+    (place,) = bench.gateway.messages("TRACE")
+    assert place.startswith("Timeout after 00:00:00.050\n")
+    assert "await" in place
     assert hooks == ["called"]
 
 
