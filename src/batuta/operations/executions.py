@@ -232,8 +232,8 @@ async def delete(
 async def delete_all(services: Services, executions: Sequence[Execution], *, parts: Parts) -> None:
     """All together, so that those that move are ended at the same time; the iterations of their Loops first."""
     ids = [execution.id for execution in executions]
-    await end(services, ids)
-    async for group in iterations_of(services, ids):
+    await end(services, [each.id for each in executions if not each.state.is_terminal])
+    async for group in iterations_of(services, executions):
         inner = [row.execution for row in group]
         inner_ids = [execution.id for execution in inner]
         await remove(services, inner_ids, logs=parts.logs, metrics=parts.metrics)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from batuta.engine.execution import Execution
 from batuta.engine.plan import Iterations
 from batuta.model.ids import ExecutionId
 from batuta.model.state import TERMINAL
@@ -11,7 +12,7 @@ from batuta.operations.plans import InvalidFlowError
 from batuta.operations.query import LOOP
 from batuta.operations.services import Services
 from batuta.store.query import Filter, Op, Query, Sort
-from batuta.store.rows import ExecutionRow, LoopItem
+from batuta.store.rows import ExecutionRow, LoopItem, ParentLink
 
 NOT_ENDED = Filter("state", Op.NOT_IN, tuple(sorted(str(state) for state in TERMINAL)))
 _BATCH = 1_000
@@ -63,35 +64,37 @@ async def newest_children_of(
 
 
 async def iterations_of(
-    services: Services, ids: Sequence[ExecutionId]
+    services: Services, executions: Sequence[Execution]
 ) -> AsyncIterator[Sequence[ExecutionRow]]:
     """Those of the executions' Loops, some at a time, the innermost first; each group may be deleted at once."""
-    for execution_id in ids:
-        some: list[ExecutionRow] = []
-        async for row in children_of(services, execution_id, Filter("kind", Op.EQUALS, LOOP)):
-            some.append(row)
-            if len(some) == _BATCH:
-                async for group in _with_inner(services, some):
-                    yield group
-                some = []
-        if some:
-            async for group in _with_inner(services, some):
-                yield group
+    for execution in executions:
+        if not await _may_loop(services, execution, None):
+            continue
+        async for group in _groups(services, execution.id):
+            yield group
 
 
-async def _with_inner(
-    services: Services, rows: Sequence[ExecutionRow]
+async def _groups(
+    services: Services, execution_id: ExecutionId
 ) -> AsyncIterator[Sequence[ExecutionRow]]:
-    nested = [row.execution.id for row in rows if await _may_have_inner(services, row)]
-    async for group in iterations_of(services, nested):
-        yield group
-    yield rows
+    some: list[ExecutionRow] = []
+    async for row in children_of(services, execution_id, Filter("kind", Op.EQUALS, LOOP)):
+        if await _may_loop(services, row.execution, row.link):
+            async for group in _groups(services, row.execution.id):
+                yield group
+        some.append(row)
+        if len(some) == _BATCH:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
-async def _may_have_inner(services: Services, row: ExecutionRow) -> bool:
+async def _may_loop(services: Services, execution: Execution, link: ParentLink | None) -> bool:
+    """Whether what it does has Loops; also when nobody knows that any more."""
     try:
-        compiled = await services.plans.of(row.execution)
-        plan = compiled.plan_of(row.link)
+        compiled = await services.plans.get(execution.flow, execution.revision)
+        plan = compiled.plan_of(link)
     except (NotFoundError, InvalidFlowError):
         return True
     return any(isinstance(node, Iterations) for node in plan.nodes.values())

@@ -102,7 +102,7 @@ async def _purge(services: Services, wanted: ExecutionPurge, found: Sequence[Exe
     if wanted.executions:
         await end(services, [each.id for each in found if not each.state.is_terminal])
     total = Purged()
-    async for group in iterations_of(services, [execution.id for execution in found]):
+    async for group in iterations_of(services, found):
         parts = await _purge_parts(services, wanted, [row.execution for row in group])
         total = total.plus(parts)
     return total.plus(await _purge_parts(services, wanted, found))
