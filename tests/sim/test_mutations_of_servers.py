@@ -38,11 +38,8 @@ def _write_without_a_lease(patch: Patch) -> None:
     patch.setattr(Tables, "_check", mutated)
 
 
-def _take_rows_twice(patch: Patch) -> None:
-    def enqueue(self: Waiting, rows: Any) -> None:
-        self._rows.extend(rows)
-
-    patch.setattr(Waiting, "enqueue", enqueue)
+def _never_take_a_row_again(patch: Patch) -> None:
+    patch.setattr(Waiting, "forget", lambda *_: None)
 
 
 def _forget_the_work_of_others(patch: Patch) -> None:
@@ -96,7 +93,7 @@ def _leases_for_everybody(patch: Patch) -> None:
 
 MUTATIONS = (
     _write_without_a_lease,
-    _take_rows_twice,
+    _never_take_a_row_again,
     _forget_the_work_of_others,
     _forget_timers_of_others,
     _forget_the_inbox,

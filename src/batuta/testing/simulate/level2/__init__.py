@@ -1,6 +1,6 @@
 """A whole server in seeded worlds (09 §9, level 2): real executor and scheduler, virtual time, and faults everywhere.
 
-A seed that breaks an invariant is printed with its flows and the fewest happenings that show it.
+A seed that breaks an invariant is printed with its flows and happenings, as few and small as still show it.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TextIO
 
 from batuta.testing.simulate.level2.case import write_case
-from batuta.testing.simulate.level2.happening import Happening
+from batuta.testing.simulate.level2.shrink import fewest, smallest
 from batuta.testing.simulate.level2.world import World
 
 _SHOWN = 3
@@ -38,15 +38,6 @@ def report(world: World, breach: str, *, out: TextIO, full: bool) -> None:
         out.write(f"# seed {world.seed}: {breach}\n")
         return
     happenings = fewest(world)
-    text = write_case(world.seed, breach, sources=world.sources, happenings=happenings)
+    sources = smallest(world, happenings)
+    text = write_case(world.seed, breach, sources=sources, happenings=happenings)
     out.write(f"{text}\n")
-
-
-def fewest(world: World) -> list[Happening]:
-    """Leave out what can be left out; the world must break, not in the same words."""
-    kept = list(world.happenings)
-    for happening in world.happenings:
-        tried = [each for each in kept if each is not happening]
-        if World(world.seed, tried, sources=world.sources).run() is not None:
-            kept = tried
-    return kept

@@ -5,7 +5,7 @@ from typing import Any
 
 from batuta.engine.execution import Execution, TaskRun
 from batuta.engine.iteration import iteration_plans
-from batuta.engine.plan import Each, Plan
+from batuta.engine.plan import Each, Leaf, Plan
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.state import State
 from batuta.store.memory.tables import Tables
@@ -25,10 +25,21 @@ def wrong_ends(
         plan = plans.get(execution.flow)
         if plan is not None and row.link is not None and row.link.item is not None:
             plan = _iteration(tables, plan, row.link.execution_id, row.link.task_run_id)
+        for run in runs:
+            if plan is not None and isinstance(plan.nodes.get(run.task_id), Leaf):
+                yield from _open_attempts(run)
         if plan is None or id_ in led or _is_led(plan, execution, runs):
             continue
         for wrong in wrong_end(plan, execution, runs, values=_values(plan, runs)):
             yield f"{execution.flow.id} {id_} {told(execution.histories)}: {wrong}"
+
+
+def _open_attempts(run: TaskRun) -> Iterator[str]:
+    """Every attempt has ended, was repeated or was declared lost."""
+    if not run.state.is_terminal or any(
+        not attempt.state.is_terminal for attempt in run.attempts or ()
+    ):
+        yield f"{run.task_id} {told(run.histories)}: an attempt has not ended"
 
 
 def _iteration(  # noqa: PLR0917 - one place

@@ -26,6 +26,8 @@ CONDITIONS = (
     "{{ nothing }}",
     "{{ http('x') }}",
 )
+EVERY = {"0 * * * * *": 60, "0 */2 * * * *": 120, "*/20 * * * * *": 20}
+"""Schedules, and the seconds between their times."""
 EXITS = ("SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED")
 _CORE = "io.kestra.plugin.core"
 _DEEPEST = 2
@@ -112,7 +114,7 @@ class _Maker:
             yield {
                 "id": "clock",
                 "type": f"{_CORE}.trigger.Schedule",
-                "cron": dice.pick(("0 * * * * *", "0 */2 * * * *", "*/20 * * * * *")),
+                "cron": dice.pick(tuple(EVERY)),
                 "withSeconds": True,
                 "recoverMissedSchedules": dice.pick(("ALL", "LAST", "NONE")),
                 "allowConcurrent": dice.chance(40),

@@ -23,6 +23,8 @@ USER = Caller(user="user")
 FITTING = {"unqueue": State.QUEUED, "go-on": State.BREAKPOINT}
 """Orders that make sense in this state only."""
 STARTS = ("start", "begin-at-breakpoint", "begin-later")
+CROWD = 3
+"""Executions of one flow that are started one after another."""
 ENTRY = KeyValue(key="k", value="v")
 FILES = {
     "items.txt": "1\n2\n3\n",
@@ -51,6 +53,7 @@ KINDS = (
     "go-on",
     "copy",
     "switch-off",
+    "crowd",
 )
 STATES = (State.SUCCESS, State.FAILED, State.WARNING, State.RUNNING)
 """That a task run is given by hand."""
@@ -99,7 +102,10 @@ class Orders:
 
     async def give(self, kind: str, number: int, rows: Sequence[ExecutionRow]) -> None:
         """What is refused is refused. `number` chooses the flow, or the execution among `rows`."""
-        if kind in STARTS:
+        if kind == "crowd":
+            for _ in range(CROWD):
+                await self._ask(kind, self._start(self.keys[number % len(self.keys)], kind, number))
+        elif kind in STARTS:
             await self._ask(kind, self._start(self.keys[number % len(self.keys)], kind, number))
         elif kind == "switch-off":
             key = self.keys[number % len(self.keys)]

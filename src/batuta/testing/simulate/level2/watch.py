@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from batuta.engine.execution import Execution
-from batuta.engine.plan import Plan
+from batuta.engine.plan import Dag, Parallel, Plan
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.state import State
 from batuta.operations.order import is_over
@@ -36,6 +36,8 @@ class Watch:
         """Restarted by hand."""
         self._executions: dict[ExecutionId, Execution] = {}
         self._runs: dict[TaskRunId, TaskRunRow] = {}
+        self._live: dict[TaskRunId | None, set[TaskRunId]] = {}
+        """Task runs that have not ended, by their parent."""
         self._jobs: set[tuple[TaskRunId, int]] = set()
         self._handed_out: set[tuple[str, str]] = set()
         self._fires: Counter[tuple[FlowKey, str, str]] = Counter()
@@ -69,6 +71,9 @@ class Watch:
         for task_run in committed.task_runs:
             self._check_run(task_run)
             self._runs[task_run.run.id] = task_run
+            self._count_live(task_run)
+        for task_run in committed.task_runs:
+            self._check_room(task_run)
         for job in committed.jobs:
             key = (job.task_run_id, job.attempt)
             _require(job.attempt < 0 or key not in self._jobs, f"a second job for {key}")
@@ -84,6 +89,10 @@ class Watch:
         place = (execution.flow, "clock", str(trigger["variables"]["date"]))
         self._fires[place] += 1
         _require(self._fires[place] == 1, f"{execution.flow.id} was started twice for {place[2]}")
+
+    def require_fire(self, flow_id: str, date: str) -> None:
+        if not any(flow.id == flow_id and date == fired for flow, _, fired in self._fires):
+            self.breaches.append(f"nothing was started for {date} of {flow_id}")
 
     def _check_header(self, execution: Execution) -> None:
         former = self._executions.get(execution.id)
@@ -134,6 +143,25 @@ class Watch:
 
     def _plan(self, execution: Execution | None) -> Plan | None:
         return None if execution is None else self.plans.get(execution.flow)
+
+    def _count_live(self, row: TaskRunRow) -> None:
+        live = self._live.setdefault(row.run.parent_id, set())
+        if row.run.state.is_terminal:
+            live.discard(row.run.id)
+        else:
+            live.add(row.run.id)
+
+    def _check_room(self, row: TaskRunRow) -> None:
+        """01 §6.2: never more children of a Parallel run than it allows."""
+        parent = self._runs.get(row.run.parent_id) if row.run.parent_id is not None else None
+        plan = self._plan(self._executions.get(row.execution_id))
+        if parent is None or plan is None or row.execution_id in self.edited:
+            return
+        node = plan.nodes.get(parent.run.task_id)
+        if isinstance(node, Parallel | Dag) and node.concurrent:
+            below = (self._runs[run_id].run for run_id in self._live.get(row.run.parent_id, ()))
+            live = sum(run.task_id in node.tasks for run in below)
+            _require(live <= node.concurrent, f"{live} of {node.id} run, {node.concurrent} may")
 
     def _check_limits(self) -> None:
         held = Counter(

@@ -22,6 +22,7 @@ from batuta.testing.simulate.level2.flows import random_flows
 from batuta.testing.simulate.level2.happening import Happening, random_happenings
 from batuta.testing.simulate.level2.loop import VirtualLoop
 from batuta.testing.simulate.level2.orders import KINDS, Orders
+from batuta.testing.simulate.level2.schedule import SETTLED, sure_schedules, times
 from batuta.testing.simulate.level2.server import Server, make_services
 from batuta.testing.simulate.level2.store import SimulatedStore
 from batuta.testing.simulate.level2.watch import Watch
@@ -154,6 +155,7 @@ class World:
         self._is_calm = True
         for store in (self._store, self._rival.store):
             store.losing = store.doubtful = store.failing = 0
+        await self._check_schedules()
         await self._orders.calm()
         left: str | None = None
         idle = commits = 0
@@ -168,6 +170,16 @@ class World:
             await self._orders.help(self._watch.live())
         return left
 
+    async def _check_schedules(self) -> None:
+        """Each fire time has started an execution."""
+        kinds = {each.kind for each in self.happenings}
+        sure = tuple(sure_schedules(self.sources, kinds))
+        if sure:
+            await asyncio.sleep(SETTLED)
+        for flow_id, every in sure:
+            for date in times(START, self._clock.now(), every):
+                self._watch.require_fire(flow_id, date)
+
     def _make_server(self) -> Server:
         number = self._delays.number()
         store = SimulatedStore(self._tables, self._delay)
@@ -175,7 +187,7 @@ class World:
         services = make_services(
             store,
             self._storage,
-            registry=_registry(),
+            registry=installed(),
             clock=self._clock,
             ids=SeededIds(number),
         )
@@ -275,5 +287,5 @@ def _fault(entries: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _registry() -> Registry:
+def installed() -> Registry:
     return Registry.installed()
