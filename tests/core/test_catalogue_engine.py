@@ -28,6 +28,17 @@ def test_012_a_task_that_publishes_a_task_run_and_a_log() -> None:
     assert drive.order == ["a", "dynamic", "log"]
 
 
+def test_069_a_task_that_publishes_task_runs_and_fails_is_repeated() -> None:
+    at = Instant(0)
+    dynamic = e.ChildRun(task_id="dynamic", state=S.SUCCESS, started=at, ended=at, dynamic=True)
+    answer = e.TaskFinished(at=at, task_run_id="", attempt=0, state=S.FAILED, children=(dynamic,))  # type: ignore[arg-type]
+    plan = Build().plan(leaf("a", retry=retry(max_attempts=3)), leaf("never"))
+    drive = Drive(plan, work=lambda _r, _n: answer, reload=True).start().fire()
+    assert drive.history.endswith("RETRYING RUNNING FAILED")
+    assert drive.attempts["a"] == "FAILED FAILED FAILED"
+    assert {path.partition("[")[0] for path in drive.order} == {"a", "dynamic"}
+
+
 def test_013_a_call_whose_result_cannot_be_computed() -> None:
     call = Subflow(id="call", type="test.Subflow", namespace="ns", flow_id="child")  # type: ignore[arg-type]
     drive = Drive(Build().plan(call, leaf("next")), child=lambda _c: "kid", reload=True).start()
