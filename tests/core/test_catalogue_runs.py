@@ -62,6 +62,29 @@ tasks:
         assert not [message for level, message in await logs(system, view) if level == "ERROR"]
 
 
+async def test_025_disabled_tasks_of_a_dag_pass_the_order_on() -> None:
+    tasks = [
+        ("first", [], False),
+        ("off1", ["first"], True),
+        ("off2", ["off1", "side"], True),
+        ("side", [], False),
+        ("last", ["off2", "side"], False),
+        ("root", [], True),
+        ("free", ["root"], False),
+    ]
+    lines = "\n".join(
+        f"      - {{task: {{id: {name}, {SLEEP}: PT0.1S, disabled: {str(off).lower()}}}, dependsOn: {needs}}}"
+        for name, needs, off in tasks
+    )
+    body = f"tasks:\n  - id: dag\n    type: {CORE}.flow.Dag\n    tasks:\n{lines}"
+    async with System.open() as system:
+        view = await run(system, flow(body))
+    assert history(view) == "CREATED RUNNING SUCCESS"
+    assert list(runs(view)) == ["dag", "dag/first", "dag/side", "dag/free", "dag/last"]
+    begun = runs(view)["dag/last"].histories[0].at
+    assert all(runs(view)[f"dag/{name}"].histories[-1].at <= begun for name in ("first", "side"))
+
+
 async def test_053_for_each_item_may_fail_and_warn() -> None:
     body = f"""
 tasks:

@@ -1,5 +1,7 @@
 """Tasks in the order of their dependencies."""
 
+from collections.abc import Collection
+
 from pydantic import Field
 from typing_extensions import override
 
@@ -25,7 +27,8 @@ class Dag(
     """Run tasks in the order that their dependencies ask for.
 
     # What it does
-    Starts a task as soon as all tasks that it depends on have ended; independent tasks run side by side.
+    Starts a task as soon as all tasks that it depends on have ended; independent tasks run side by side. A disabled
+    task is left out, and what depends on it waits for what it depends on.
 
     # Example
     ```yaml
@@ -53,16 +56,22 @@ class Dag(
     def compile(self, build: NodeBuilder) -> AnyNode:
         children = [entry.task for entry in self.tasks]
         enabled = build.branch(children)
-        depends_on = {
-            TaskId(entry.task.id): tuple(
-                TaskId(name) for name in entry.depends_on or () if name in enabled
-            )
-            for entry in self.tasks
-            if entry.task.id in enabled
-        }
+        depends_on = {name: self._needs(name, enabled) for name in enabled}
         return control.Dag(
             **build.control(self, children),
             tasks=enabled,
             depends_on=depends_on,
             concurrent=build.whole_number(self.concurrent),
         )
+
+    def _needs(self, name: str, enabled: Collection[str]) -> tuple[TaskId, ...]:
+        """What a task waits for: a disabled one stands for those that it depends on itself."""
+        needs = {entry.task.id: entry.depends_on or [] for entry in self.tasks}
+        found: dict[str, bool] = {}
+        todo = list(reversed(needs[name]))
+        while todo:
+            other = todo.pop()
+            if other not in found:
+                found[other] = other in enabled
+                todo += [] if found[other] else reversed(needs.get(other, []))
+        return tuple(TaskId(other) for other, counts in found.items() if counts)
