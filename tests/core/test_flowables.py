@@ -282,3 +282,27 @@ async def test_a_secret_given_to_a_pause_is_kept_encrypted_and_read_in_the_clear
     kept = record["taskRuns"][0]["outputs"]["onResume"]["word"]
     assert kept["type"].endswith("aes_encrypted")
     assert kept["value"] != "hush"
+
+
+CHILDREN_OF_A_FOLDER: list[tuple[str, list[str]]] = [
+    ("timeout: '{{ nowhere }}'", ["w FAILED", "w/a FAILED"]),
+    ("runIf: '{{ nowhere }}'", ["w FAILED"]),
+    ("runIf: ' '", ["w SUCCESS", "w/a SKIPPED", "w/b SUCCESS"]),
+    ("runIf: ' false '", ["w SUCCESS", "w/a SUCCESS", "w/b SUCCESS"]),
+]
+
+
+@pytest.mark.parametrize(("field", "states"), CHILDREN_OF_A_FOLDER)
+async def test_properties_of_the_children_of_a_working_directory(
+    field: str, states: list[str]
+) -> None:
+    tasks = f"""
+- id: w
+  type: {CORE}.flow.WorkingDirectory
+  tasks:
+    - {{id: a, type: ~Return, {field}}}
+    - {{id: b, type: ~Return, format: b}}
+"""
+    record = await run(source(tasks))
+    pairs = zip(record["order"], record["taskRuns"], strict=True)
+    assert [f"{path} {found['state']}" for path, found in pairs] == states

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batuta.engine.events import ChildRun
+from batuta.engine.values import is_truthy
 from batuta.model.ids import derived_id
 from batuta.model.instant import Instant, to_iso
 from batuta.model.state import State
@@ -35,7 +36,6 @@ from batuta.server.worker.workplace import Workplace
 from batuta.storage.layout import cache_path, to_uri
 
 _WORSE = (State.SUCCESS, State.WARNING, State.FAILED)
-_FALSE = frozenset({"", "false", "0", "-0"})
 
 
 class CacheOption(Definition):
@@ -139,12 +139,16 @@ class Directory:
         try:
             if not await _is_wanted(ctx, child):
                 return ended(State.SKIPPED)
-            limit = await _limit(ctx, child)
         except Exception as error:
             ctx.log.error(
                 f"Failed to evaluate the runIf condition for task {child.task_id}. Cause: {text_of(error)}"
             )
             return None
+        try:
+            limit = await _limit(ctx, child)
+        except Exception as error:
+            ctx.log.error(text_of(error))
+            return ended(State.FAILED)
         try:
             result = await run_task(ctx, child.spec, registry=self._place.registry, limit=limit)
         except asyncio.CancelledError:
@@ -254,7 +258,7 @@ async def _is_wanted(ctx: JobContext, child: ChildSpec) -> bool:
     if child.run_if is None:
         return True
     text = await asyncio.to_thread(ctx.render, str(child.run_if))
-    return text is not None and str(text).strip() not in _FALSE
+    return is_truthy(text)
 
 
 async def _limit(ctx: JobContext, child: ChildSpec) -> int | None:
