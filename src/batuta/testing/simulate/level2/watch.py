@@ -154,8 +154,11 @@ class Watch:
     def _check_room(self, row: TaskRunRow) -> None:
         """01 §6.2: never more children of a Parallel run than it allows."""
         parent = self._runs.get(row.run.parent_id) if row.run.parent_id is not None else None
-        plan = self._plan(self._executions.get(row.execution_id))
-        if parent is None or plan is None or row.execution_id in self.edited:
+        execution = self._executions.get(row.execution_id)
+        plan = self._plan(execution)
+        # 01 §8.1: a restart or replay opens task runs again that stand beside each other.
+        opened = execution is not None and execution.original_id is not None
+        if parent is None or plan is None or opened or row.execution_id in self.edited:
             return
         node = plan.nodes.get(parent.run.task_id)
         if isinstance(node, Parallel | Dag) and node.concurrent:
