@@ -52,7 +52,8 @@ def schedule(turn: Turn, node: Each, run: TaskRun) -> bool:
     limit = parallel.limit_of(turn, run, node.concurrency)
     if limit is None:
         return False
-    while turn.progress(run).open and has_room(turn, run, limit):
+    # Without a limit what was begun goes on, however many run: a window is only for what begins.
+    while turn.progress(run).open and (not limit or has_room(turn, run, limit)):
         place, *rest = turn.progress(run).open
         _start(turn, node, run, place=place, open=tuple(rest))
     width = 1 if node.ordered else len(node.tasks)
