@@ -130,9 +130,11 @@ async def test_072_new_executions_replace_failed_ones(place: str, bound: str) ->
         await system.quiet(0.4, last_failed, seconds=10)
         views = await system.executions()
     made = [view.row.execution for view in views]
-    assert [str(each.state) for each in made] == ["RETRIED", "RETRIED", "FAILED"]
-    assert [each.attempt_number for each in made] == [1, 2, 3]
-    assert [each.parent_id for each in made] == [None, made[0].id, made[1].id]
+    # On a slow machine fewer fit into a duration.
+    assert len(made) == 3 or ("Duration" in bound and len(made) == 2)
+    assert [str(each.state) for each in made] == ["RETRIED"] * (len(made) - 1) + ["FAILED"]
+    assert [each.attempt_number for each in made] == list(range(1, len(made) + 1))
+    assert [each.parent_id for each in made] == [None, *(each.id for each in made[:-1])]
     assert {each.original_id for each in made[1:]} == {made[0].id}
     assert history(first) == "CREATED RUNNING FAILED RETRIED"
     assert {path: attempts(each) for path, each in runs(views[-1]).items()} == {"bad": ["FAILED"]}
