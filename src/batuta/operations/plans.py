@@ -16,9 +16,10 @@ from batuta.flow.read import Reading, read_flow
 from batuta.flow.rules import Offers
 from batuta.flow.template import read_template
 from batuta.model import codec
-from batuta.model.ids import FlowKey, TaskId
+from batuta.model.ids import ExecutionId, FlowKey, TaskId
 from batuta.model.instant import Instant
 from batuta.operations.errors import IllegalStateError, NotFoundError
+from batuta.operations.query import LOOP
 from batuta.operations.settings import Settings
 from batuta.operations.system import Clock
 from batuta.sdk.registry import Registry
@@ -41,6 +42,8 @@ class Compiled(msgspec.Struct, frozen=True):
     plan: Plan
     iterations: Mapping[TaskId, Plan] = {}
     """What one iteration does, for every Loop of the flow."""
+    calls: tuple[tuple[str, str], ...] = ()
+    """Namespaces and ids of the templates that its tasks name."""
     templates: tuple[FlowKey | int, ...] = ()
     """Those that stand in the plan, each with its revision behind it."""
 
@@ -107,9 +110,21 @@ class PlanCache:
     async def of(self, execution: Execution, revision: int | None = None) -> Compiled:
         """The revision of the execution (or another one), with the templates that it began with. Raises as `get`."""
         found = await self.get(execution.flow, revision or execution.revision)
-        if not templates_of(found.flow):
+        if not found.calls:
             return found
-        return await self._templates.expanded(found, at=execution.histories[0].at)
+        whole = await self._whole(execution)
+        return await self._templates.expanded(found, at=whole.histories[0].at)
+
+    async def _whole(self, execution: Execution) -> Execution:
+        """An iteration of a Loop is part of the execution around it."""
+        while execution.kind == LOOP:
+            variables = (execution.trigger or {}).get("variables") or {}
+            around = ExecutionId(str(variables.get("executionId")))
+            row = await self._store.executions.get(around)
+            if row is None:
+                break
+            execution = row.execution
+        return execution
 
     async def latest(self, key: FlowKey) -> Compiled | None:
         """The latest revision, or None where it is gone or unreadable."""
@@ -183,7 +198,7 @@ class _TemplateCache:
         defaults = defaults_in(codec.decode(row.data))
         templates: dict[tuple[str, str], Flow] = {}
         used: list[FlowKey | int] = []
-        names = deque(templates_of(compiled.flow))
+        names = deque(compiled.calls)
         seen = set(names)
         while names:
             name = names.popleft()
@@ -193,8 +208,9 @@ class _TemplateCache:
                 continue
             templates[name] = template
             used += (found.key, found.revision)
-            names += [each for each in templates_of(template) if each not in seen]
-            seen.update(templates_of(template))
+            inner = templates_of(template)
+            names += [each for each in inner if each not in seen]
+            seen.update(inner)
         key = (row.key, row.revision, tuple(used))
         if key not in self._expanded:
             whole = _compiled(row, compiled.flow, templates)
@@ -210,7 +226,7 @@ class _TemplateCache:
 
 def _compiled(row: FlowRow, flow: Flow, templates: Templates) -> Compiled:
     plan = compile_flow(flow, key=row.key, revision=row.revision, templates=templates)
-    return Compiled(row, flow, plan, iteration_plans(plan))
+    return Compiled(row, flow, plan, iteration_plans(plan), calls=tuple(templates_of(flow)))
 
 
 def defaults_of(settings: Settings) -> tuple[Default, ...]:

@@ -3,13 +3,22 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from batuta.engine.execution import Execution
+from batuta.model import codec
+from batuta.model.ids import ExecutionId, FlowKey
+from batuta.model.instant import Instant
+from batuta.model.state import History, State
 from batuta.operations import flows
 from batuta.operations.caller import SYSTEM
 from batuta.operations.errors import NotFoundError
 from batuta.operations.plans import FRESH_SECONDS, InvalidFlowError, PlanCache
 from batuta.operations.services import Services
 from batuta.operations.settings import Settings
+from batuta.sdk.registry import Registry
+from batuta.store.memory import MemoryStore
+from batuta.store.rows import ExecutionRow, FlowRow, Turn
 from batuta.testing.clock import FakeClock
 from tests.unit.operations.conftest import FLOW, save
 
@@ -94,3 +103,44 @@ async def test_plugin_defaults_of_the_installation_are_merged(services: Services
 
 def _fields(row: Any) -> dict[str, Any]:
     return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+TEMPLATE = FlowKey("main", "acme.data", "shared")
+CALL = "io.kestra.plugin.core.flow.Template"
+
+
+def revision_of_template(number: int, *, at: int) -> FlowRow:
+    task = {"id": "t", "type": "io.kestra.plugin.core.log.Log", "message": str(number)}
+    text = codec.encode({"id": "shared", "namespace": "acme.data", "tasks": [task]})
+    return FlowRow(
+        key=TEMPLATE, revision=number, data=text, source=text.decode(), updated=Instant(at)
+    )
+
+
+async def test_an_iteration_has_the_templates_of_the_execution_around_it(
+    registry: Registry, clock: FakeClock
+) -> None:
+    store = MemoryStore()
+    plans = PlanCache(store, registry, settings=Settings(templates=True), clock=clock)
+    source = f"id: {FLOW.id}\nnamespace: {FLOW.namespace}\ntasks:\n  - {{id: c, type: {CALL}, namespace: acme.data, templateId: shared}}\n"
+    await store.flows.save(
+        FlowRow(key=FLOW, revision=1, data=b"{}", source=source, updated=Instant(0))
+    )
+    await store.templates.save(revision_of_template(1, at=10))
+    begun = Execution(
+        id=ExecutionId("whole"),
+        flow=FLOW,
+        revision=1,
+        histories=(History(State.CREATED, Instant(20)),),
+    )
+    await store.commit(Turn(created=[ExecutionRow(execution=begun)]))
+    await store.templates.save(revision_of_template(2, at=30))
+    later = replace(begun, id=ExecutionId("part"), histories=(History(State.CREATED, Instant(40)),))
+    trigger = {"variables": {"executionId": "whole"}}
+    for execution, revision in (
+        (begun, 1),
+        (later, 2),
+        (replace(later, kind="LOOP", trigger=trigger), 1),
+        (replace(later, kind="LOOP", trigger={"variables": {"executionId": "gone"}}), 2),
+    ):
+        assert (await plans.of(execution)).templates == (TEMPLATE, revision)
