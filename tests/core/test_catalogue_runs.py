@@ -425,7 +425,7 @@ LIMIT = "concurrency: {limit: 1}\n"
 @pytest.mark.parametrize("limited", [True, False])
 async def test_120_the_limit_is_that_of_the_latest_revision(*, limited: bool) -> None:
     """An execution of an older revision waits, or does not wait, as the latest one says (01 §7.1)."""
-    body = f"tasks: [{{id: s, {SLEEP}: PT0.4S}}]"
+    body = f"tasks: [{{id: s, {SLEEP}: PT1S}}]"
     async with System.open() as system:
         key = await system.save_flow(flow(body if limited else LIMIT + body))
         await system.save_flow(flow(LIMIT + body if limited else body))

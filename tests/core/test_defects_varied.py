@@ -213,7 +213,7 @@ async def test_a_replay_from_a_failed_task_goes_on_wherever_it_stands(
 async def test_an_execution_cancelled_by_the_limit_runs_what_comes_after_it_alone() -> None:
     body = f"""
 concurrency: {{limit: 1, behavior: CANCEL}}
-tasks: [{{id: s, {SLEEP}: PT0.3S}}]
+tasks: [{{id: s, {SLEEP}: PT1S}}]
 {ERR}
 {FIN}
 afterExecution: [{{id: x, {LOG}: hi}}]
