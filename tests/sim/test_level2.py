@@ -90,7 +90,7 @@ def test_a_breach_is_printed_with_its_flows_and_the_fewest_happenings(
 
 def test_the_command_runs_servers_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--level", "2", "--seeds", "3", "--start", "11"]) == 0
-    assert capsys.readouterr().out.startswith("3 seeds, ")
+    assert capsys.readouterr().out.startswith("level 2: 3 seeds, ")
 
 
 def test_virtual_time_jumps_to_the_next_timer() -> None:

@@ -29,7 +29,7 @@ def simulate(seeds: Sequence[int], out: TextIO) -> int:
             report(world, breach, out=out, full=failures <= _SHOWN)
     seconds = max(perf_counter() - started, 1e-9)
     rate = f"{events} events, {events / seconds:,.0f} a second, {commits} commits"
-    out.write(f"{len(seeds)} seeds, {rate}; {failures} failed\n")
+    out.write(f"level 2: {len(seeds)} seeds, {rate}; {failures} failed\n")
     return 1 if failures else 0
 
 
