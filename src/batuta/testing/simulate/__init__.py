@@ -8,9 +8,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
 
+from batuta.testing.simulate.case import Case, write_case
 from batuta.testing.simulate.check import BreachError
 from batuta.testing.simulate.show import events_text, flow_text
 from batuta.testing.simulate.shrink import shortest
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     start, count = options.start, options.seeds
     failed = 0
     if options.level != SERVERS:
-        failed = simulate(range(start, start + count), sys.stdout)
+        failed = simulate(range(start, start + count), sys.stdout, keep=options.keep)
     if options.level != ENGINE:
         count = count if options.level == SERVERS else max(1, count // _SERVERS_SHARE)
         servers: Any = import_module("batuta.testing.simulate.level2")  # it needs all plugins
@@ -39,8 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     return failed
 
 
-def simulate(seeds: Sequence[int], out: TextIO) -> int:
-    """Run the worlds of these seeds; 1 if any broke an invariant, else 0."""
+def simulate(seeds: Sequence[int], out: TextIO, *, keep: Path | None = None) -> int:
+    """Run the worlds of these seeds; 1 if any broke an invariant, else 0.
+
+    `keep`: a file that gets a line for each that broke, see `simulate.case`.
+    """
     started = perf_counter()
     events = failures = 0
     for seed in seeds:
@@ -50,6 +55,8 @@ def simulate(seeds: Sequence[int], out: TextIO) -> int:
         if breach is not None:
             failures += 1
             report(world, breach, seed=seed, out=out, full=failures <= _SHOWN)
+            if keep is not None:
+                _keep(world, f"seed-{seed}", keep)
     seconds = max(perf_counter() - started, 1e-9)
     rate = f"{events} events, {events / seconds:,.0f} a second"
     out.write(f"level 1: {len(seeds)} seeds, {rate}; {failures} failed\n")
@@ -74,9 +81,17 @@ def report(world: World, breach: str, *, seed: int, out: TextIO, full: bool) -> 
         out.write(f"{flow_text(world.plan)}\n\n{events_text(world.start.id, happened)}\n\n")
 
 
+def _keep(world: World, name: str, file: Path) -> None:
+    happened = tuple(shortest(world.plan, world.start, world.happened))
+    case = Case(name=name, plan=world.plan, start=world.start, happened=happened)
+    with file.open("a") as lines:
+        lines.write(f"{write_case(case)}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m batuta.testing simulate", description=__doc__)
     parser.add_argument("--level", type=int, choices=(ENGINE, SERVERS), help="what runs")
     parser.add_argument("--seeds", type=int, default=1_000, help="how many worlds")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
+    parser.add_argument("--keep", type=Path, help="a file for what broke at level 1, to try again")
     return parser
