@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 
+import structlog
 from msgspec.structs import replace
 
 from batuta.engine.events import ChildEnded
@@ -15,6 +16,8 @@ from batuta.server.executor.draft import Draft
 from batuta.server.executor.live import Live, names_states
 from batuta.server.executor.rendering import stored_outputs
 from batuta.store.rows import ExecutionRow, LogRow, Mail, ParentLink, SlotRelease, TaskRunRow
+
+log = structlog.get_logger()
 
 MAX_RESIDENTS = 4_000
 """Beyond it the one untouched longest is forgotten; it comes back from its rows."""
@@ -39,7 +42,7 @@ class Residents:
         """Executions around iterations, by the Loop's task run. Only read, and of what was before the loop began."""
 
     async def get(self, execution_id: ExecutionId) -> Live | None:
-        """The execution, from memory or rows; None where it was deleted."""
+        """The execution, from memory or rows; None where it was deleted or cannot be read."""
         while (live := self._lives.get(execution_id)) is None:
             reading = object()
             self._reading.setdefault(execution_id, []).append(reading)
@@ -60,7 +63,12 @@ class Residents:
         row = self._created.pop(execution_id, None)
         if row is not None:
             return await self._revive(row, fresh=True)
-        row = await self._services.store.executions.get(execution_id, live=True)
+        try:
+            row = await self._services.store.executions.get(execution_id, live=True)
+        except ValueError as error:
+            # 01 §11.13, 151: written by another version; nothing is done for it, and nobody else is hindered.
+            log.error("execution.unreadable", execution=execution_id, error=str(error))  # noqa: TRY400 - the trace tells nothing more
+            return None
         return None if row is None else await self._revive(row, fresh=False)
 
     async def failed(self, execution_id: ExecutionId, reason: str) -> Draft:

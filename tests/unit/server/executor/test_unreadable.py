@@ -101,3 +101,17 @@ async def test_151_a_job_that_cannot_be_read_fails_its_task(tmp_path: Path) -> N
         write(tmp_path, "UPDATE job SET payload = ?", b"nonsense")
         # A task of the server itself did not begin under the new owner: its job is taken up again.
         assert await ended(found, execution.id, tmp_path) is State.FAILED
+
+
+async def test_151_an_execution_that_cannot_be_read_hinders_no_other(tmp_path: Path) -> None:
+    async with services(tmp_path) as found:
+        key = (await flows.upsert(SYSTEM, found, FLOW)).key
+        strange, plain = [
+            await start.start(SYSTEM, found, key, wanted=start.Wanted()) for _ in range(2)
+        ]
+        memory = b'{"branch":"of tomorrow"}'
+        write(tmp_path, "UPDATE execution SET progress = ? WHERE id = ?", memory, strange.id)
+        with capture_logs() as logs:
+            assert await ended(found, plain.id, tmp_path) is State.SUCCESS
+        told = {entry["execution"] for entry in logs if entry["event"] == "execution.unreadable"}
+        assert told == {strange.id}
