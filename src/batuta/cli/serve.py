@@ -1,6 +1,7 @@
 """A server process from its first breath to its last: the API answers first, then the roles take up work."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -142,6 +143,7 @@ async def _work(installation: Installation, app: Application) -> None:
         # The roles have begun once they have had their first turn.
         await asyncio.sleep(0)
         app.take_up_work()
+        gc.freeze()  # what is there now stays: no collection has to look at it, and nobody waits for that
         get_logger().info("server.ready")
 
 

@@ -45,6 +45,8 @@ from batuta.store.errors import StoreError
 from batuta.store.rows import JobRow
 
 RETRY_SECONDS = 1.0
+AT_ONCE = 4
+"""Pieces of work that begin together; after them everybody else goes first."""
 
 MAX_LOSSES = 3
 """A task that has taken its worker down so often is the cause: its next loss counts as a failure."""
@@ -84,6 +86,7 @@ class Work:
         self._tags = Tags(services.settings.worker_groups)
         self._threads = AttemptThreads()
         self.backlog = Backlog()
+        self._beginning = asyncio.Semaphore(AT_ONCE)
         self._kills: dict[tuple[TaskRunId, int], Callable[[], None]] = {}
         """How to stop each attempt that is under way."""
         self._stopped: set[tuple[TaskRunId, int]] = set()
@@ -176,6 +179,8 @@ class Work:
     async def _begin(self, row: JobRow) -> None:
         while True:
             try:
+                async with self._beginning:
+                    await asyncio.sleep(0)
                 await self._try(row)
             except StoreError as error:
                 log.error("work.delayed", error=str(error))  # noqa: TRY400 - the store said all there is

@@ -9,7 +9,7 @@ Everything happens on one event loop. Each job is answered exactly once: by `fin
 
 import asyncio
 import os
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, assert_never
 
@@ -92,7 +92,7 @@ class WorkerPool:
         self._events = events
         self._clock = clock
         self._capacity = options.capacity or _JOBS_PER_PROCESSOR * (os.cpu_count() or 1)
-        self._waiting: deque[Job] = deque()
+        self._waiting: OrderedDict[str, Job] = OrderedDict()
         self._running: dict[str, Job] = {}
         self._killed: set[str] = set()
         self._process: WorkerProcess | None = None
@@ -126,8 +126,8 @@ class WorkerPool:
         """Run it as soon as there is room. Returns at once; a job that is here already is not taken twice."""
         if self._is_closed:
             self._events.lost(job)
-        elif job.id not in self._running and all(job.id != other.id for other in self._waiting):
-            self._waiting.append(job)
+        elif job.id not in self._running and job.id not in self._waiting:
+            self._waiting[job.id] = job
             self._pump()
 
     def warm(self) -> None:
@@ -136,24 +136,25 @@ class WorkerPool:
             self._start()
             self._rest_when_idle()
 
+    def _next(self) -> Job:
+        return self._waiting.popitem(last=False)[1]
+
     def kill(self, job_id: str) -> None:
         """A waiting job ends KILLED without having run; unknown ones are ignored."""
         if job_id in self._running and self._process is not None:
             self._killed.add(job_id)
             self._process.send(KillJob(job_id=job_id))
             return
-        for job in self._waiting:
-            if job.id == job_id:
-                self._waiting.remove(job)
-                self._end(job, State.KILLED)
-                return
+        job = self._waiting.pop(job_id, None)
+        if job is not None:
+            self._end(job, State.KILLED)
 
     async def close(self) -> None:
         """Let running jobs go on for the grace, then end the process; what has not ended is lost."""
         self._is_closed = True
         self._stop_idle_timer()
         while self._waiting:
-            self._events.lost(self._waiting.popleft())
+            self._events.lost(self._next())
         if self._process is not None:
             self._process.stop(self._options.grace if self._running else 0)
         waiting = self._options.grace / SECOND + _KILL_SECONDS
@@ -173,7 +174,7 @@ class WorkerPool:
             if self._process is None:
                 self._start()
         while self._waiting and self._process is not None and len(self._running) < self._capacity:
-            job = self._waiting.popleft()
+            job = self._next()
             self._running[job.id] = job
             self._process.send(job)
 
@@ -245,7 +246,8 @@ class WorkerPool:
             elif self._was_ready or self._is_closed:
                 self._events.lost(job)
             else:
-                self._waiting.appendleft(job)  # it never reached the process
+                self._waiting[job.id] = job  # it never reached the process
+                self._waiting.move_to_end(job.id, last=False)
         if self._failed_starts >= _MAX_FAILED_STARTS:
             self._give_up(code)
         elif not self._is_closed:
@@ -255,7 +257,7 @@ class WorkerPool:
         """Whatever waits cannot be run; the next job is a new try."""
         self._failed_starts = 0
         while self._waiting:
-            job = self._waiting.popleft()
+            job = self._next()
             self._end(job, State.FAILED, error=f"The worker process cannot be started: {code}")
 
     async def _receive(self, message: ToServer) -> None:
