@@ -257,14 +257,16 @@ def test_only_a_window_of_children_is_on_its_way() -> None:
     drive = Drive(b.plan(node), render=lambda _r: {"splits": lines})
     drive.starting = False
     drive.start()
-    assert len(drive.told(c.StartChild)) == WINDOW
     run_id = drive.run("each/each_items").id
-    drive.send(
-        e.ChildStarted(
-            at=drive.now, task_run_id=run_id, attempt=1, index=3, execution_id=ExecutionId("k")
-        )
-    )
-    assert len(drive.told(c.StartChild)) == WINDOW + 1
+    for index, told in ((None, 1), (0, 1 + WINDOW), (3, 2 + WINDOW)):
+        if index is not None:
+            id_ = ExecutionId(f"k{index}")
+            drive.send(
+                e.ChildStarted(
+                    at=drive.now, task_run_id=run_id, attempt=1, index=index, execution_id=id_
+                )
+            )
+        assert len(drive.told(c.StartChild)) == told
 
 
 @pytest.mark.parametrize("answer", ["no x", {"splits": "f", "labels": "nonsense"}])
@@ -286,15 +288,39 @@ def test_a_batch_that_cannot_be_rendered_or_made_fails_alone() -> None:
 
     def render(command: c.Render) -> Any:
         if "splits" in command.values:
-            return {"splits": "f\ng"}
-        return "no x" if command.items == "f" else dict(command.values)
+            return {"splits": "f\ng\nh"}
+        return "no x" if command.items == "g" else dict(command.values)
 
-    drive = Drive(b.plan(b.each_item("each", call)), render=render, child=lambda _s: None).start()
+    drive = Drive(
+        b.plan(b.each_item("each", call)),
+        render=render,
+        child=lambda command: f"child-{command.task_run.id}-0" if command.index == 0 else None,
+    ).start()
+    batch_ends(drive, 0, S.SUCCESS)
     assert drive.output("each/each_items")["iterations"] == {
         "CREATED": 0,
         "RUNNING": 0,
+        "SUCCESS": 1,
         "FAILED": 2,
     }
+    assert drive.history == "CREATED RUNNING FAILED"
+
+
+@pytest.mark.parametrize("problem", ["render", "make"])
+def test_no_batch_begins_when_the_first_cannot(problem: str) -> None:
+    b = Build()
+    call = subflow("each_items", inputs={"a": "{{ x }}"})
+
+    def render(command: c.Render) -> Any:
+        if "splits" in command.values:
+            return {"splits": "f\ng"}
+        return "no x" if problem == "render" else dict(command.values)
+
+    drive = Drive(b.plan(b.each_item("each", call)), render=render, child=lambda _s: None).start()
+    assert drive.runs["each/each_items"] == "CREATED FAILED"
+    assert drive.attempts["each/each_items"] == "FAILED"
+    assert drive.output("each/each_items") == {}
+    assert len(drive.logs) == 1
     assert drive.history == "CREATED RUNNING FAILED"
 
 

@@ -347,19 +347,26 @@ def test_batches_that_cannot_be_restarted_stay_failed() -> None:
 
 
 def test_batches_that_cannot_be_restarted_wait_for_those_that_are_being_made() -> None:
-    drive = batches(None, S.FAILED)
+    drive = batches(S.FAILED, None)
     drive.starting = False
     after = go(drive, again(drive))
     run = after.run("each/each_items")
     attempt = after.told(c.RestartChildren)[0].attempt
     after.send(e.ChildStarted(at=AT, task_run_id=run.id, attempt=attempt, problem="deleted"))
     assert after.history.endswith("RESTARTED RUNNING")
-    kid = ExecutionId("kid0")
+    kid = ExecutionId("kid1")
     after.send(
-        e.ChildStarted(at=AT, task_run_id=run.id, attempt=attempt, index=0, execution_id=kid)
+        e.ChildStarted(at=AT, task_run_id=run.id, attempt=attempt, index=1, execution_id=kid)
     )
-    end_batch(after, 0, S.SUCCESS)
+    end_batch(after, 1, S.SUCCESS)
     assert after.history.endswith("RUNNING FAILED")
+
+
+def test_only_what_was_never_made_is_made_at_a_restart() -> None:
+    drive = batches(S.SUCCESS, None)
+    after = go(drive, again(drive))
+    assert not after.told(c.RestartChildren)
+    assert [start.index for start in after.told(c.StartChild)] == [1]
 
 
 def test_all_batches_are_made_anew_on_request() -> None:
@@ -476,8 +483,9 @@ def test_a_live_execution_is_marked() -> None:
     assert after.history.endswith("SUCCESS")
 
 
-def test_batches_that_nobody_waits_for_are_made_again() -> None:
-    drive = batches(None, None, wait=False)
+@pytest.mark.parametrize("first", [None, S.SUCCESS])
+def test_batches_that_nobody_waits_for_are_made_again(first: State | None) -> None:
+    drive = batches(first, None, wait=False)
     assert drive.history == "CREATED RUNNING FAILED"
     drive.child = lambda start: f"kid{start.index}"
     after = go(drive, again(drive))

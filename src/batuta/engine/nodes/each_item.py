@@ -53,11 +53,11 @@ def _again(turn: Turn, node: EachItem, run: TaskRun) -> None:
     """01 §6.8: after a failure only the failed children are restarted, or all are made anew."""
     progress = turn.progress(run)
     batches = progress.batches or Batches()
-    turn.mark(run, State.RUNNING, attempts=begun(run, turn.at))
     failed = batches.counts.get(_FAILED, 0)
     if not node.call.restart_failed or not failed:
         _begin(turn, node, run, total=len(progress.items or ()))
         return
+    _run(turn, run)
     unmade = batches.unmade
     counts = {**batches.counts, _FAILED: 0, _CREATED: len(unmade), _RUNNING: failed - len(unmade)}
     batches = msgspec.structs.replace(
@@ -88,7 +88,6 @@ def _rendered(turn: Turn, node: EachItem, run: TaskRun, *, event: Rendered, purp
             turn.end(run, State.SUCCESS)  # without attempt and outputs, as recorded
             return
         turn.note(run, items=items)
-        turn.mark(turn.runs[run.id], State.RUNNING, attempts=begun(run, turn.at))
         _begin(turn, node, run, total=len(items))
 
 
@@ -98,11 +97,19 @@ def _begin(turn: Turn, node: EachItem, run: TaskRun, *, total: int) -> None:
     _fill(turn, node, run)
 
 
+def _run(turn: Turn, run: TaskRun) -> None:
+    """An execution was made, or goes on."""
+    run = turn.runs[run.id]
+    if run.state is not State.RUNNING:
+        turn.mark(run, State.RUNNING, attempts=begun(run, turn.at))
+
+
 def _fill(turn: Turn, node: EachItem, run: TaskRun) -> None:
-    """Ask for the next children; no more than a window of them are on their way at once."""
+    """Ask for the next children: the first alone, which may show that none can be made, then a window of them."""
     items = turn.progress(run).items or ()
     batches = _batches(turn, run)
-    while _on_the_way(batches) < WINDOW and (batches.again or batches.asked < batches.total):
+    width = WINDOW if batches.started else 1
+    while _on_the_way(batches) < width and (batches.again or batches.asked < batches.total):
         if batches.again:
             number, *rest = batches.again
             batches = msgspec.structs.replace(batches, again=tuple(rest))
@@ -127,7 +134,7 @@ def _on_the_way(batches: Batches) -> int:
 def _batch_rendered(turn: Turn, node: EachItem, run: TaskRun, *, event: Rendered) -> None:
     number = int(event.request_id.rpartition("/batch")[2])
     batches = _batches(turn, run)
-    if run.state is not State.RUNNING or number >= batches.asked or number in batches.rendered:
+    if number >= batches.asked or number in batches.rendered:
         return
     _keep(turn, run, msgspec.structs.replace(batches, rendered=batches.rendered.add(number)))
     if event.problem is None:
@@ -157,9 +164,14 @@ def _start(
 
 
 def _failed(turn: Turn, node: EachItem, run: TaskRun, *, number: int, problem: str) -> None:
-    """This batch could not be given to an execution."""
+    """This batch could not be given to an execution. If it is the first, none is: the task fails at once."""
     turn.log("ERROR", problem, run)
     batches = _batches(turn, run)
+    if not batches.started:
+        turn.note(run, batches=None)
+        run = msgspec.structs.replace(turn.runs[run.id], attempts=begun(run, turn.at))
+        turn.end(run, State.FAILED, attempts=closed(run, State.FAILED, turn.at))
+        return
     started, unmade = batches.started.add(number), batches.unmade.add(number)
     _keep(turn, run, msgspec.structs.replace(batches, started=started, unmade=unmade))
     _count(turn, node, run, number=number, states=(_CREATED, _FAILED))
@@ -170,13 +182,14 @@ def _child_started(turn: Turn, node: EachItem, run: TaskRun, *, event: ChildStar
     if number is None and event.problem is not None:
         _not_restarted(turn, node, run, event=event)
         return
-    current = event.attempt == turn.progress(run).attempt and run.state is State.RUNNING
+    current = event.attempt == turn.progress(run).attempt
     if not current or number is None or number >= batches.asked or number in batches.started:
         return
     if event.execution_id is None:
         problem = event.problem or "The execution could not be created"
         _failed(turn, node, run, number=number, problem=problem)
         return
+    _run(turn, run)
     link = subflow.link(event.execution_id, turn.progress(run).link)
     turn.log("INFO", f"Created new execution {link}", run)
     if turn.course.ending is not None and turn.course.hard:
@@ -283,7 +296,8 @@ def _keep(turn: Turn, run: TaskRun, batches: Batches) -> None:
 
 def _killed(turn: Turn, node: EachItem, run: TaskRun, *, hard: bool, cascade: bool) -> None:
     """No further batch begins. With `cascade` the executions are killed first, and their ends waited for."""
-    if run.state is State.RUNNING and (cascade or not hard):
+    progress = turn.progress(run)
+    if progress.attempt and progress.batches is not None and (cascade or not hard):
         batches = _batches(turn, run)
         templated = any(map(is_template, subflow.properties(node.call).values()))
         begun = len(batches.rendered) if templated else batches.asked - len(batches.again)
