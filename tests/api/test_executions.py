@@ -180,6 +180,18 @@ async def test_inputs_are_checked_without_an_execution(
     assert (await client.get(f"{API}/executions/search")).json()["total"] == 0
 
 
+async def test_134_a_file_that_is_only_checked_is_not_stored(
+    client: httpx2.AsyncClient, save_flow: SaveFlow, services: Services
+) -> None:
+    await save_flow(flow_source(more=INPUTS))
+    files = {"day": (None, "2025-02-03"), "file": ("a.csv", b"1")}
+    answer = await client.post(f"{API}/executions/acme/hello/validate", files=files)
+    *_, file = answer.json()["inputs"]
+    assert file["errors"] == []
+    assert file["value"].endswith("/inputs/file/a.csv")
+    assert not await services.storage.exists("main", file["value"])
+
+
 async def test_undeclared_inputs_are_a_warning_in_the_log(
     client: httpx2.AsyncClient, save_flow: SaveFlow
 ) -> None:

@@ -396,6 +396,31 @@ async def test_148_a_kill_stops_one_execution_and_no_other() -> None:
         assert is_over(await system.view(killed))
 
 
+async def test_135_defaults_have_the_types_of_their_inputs() -> None:
+    body = f"""
+inputs:
+  - {{id: whole, type: INT, defaults: "7"}}
+  - {{id: part, type: FLOAT, defaults: "1.5"}}
+  - {{id: flag, type: BOOL, defaults: "true"}}
+  - {{id: json, type: JSON, defaults: '{{"a": [1]}}'}}
+  - {{id: rows, type: ARRAY, itemType: INT, defaults: "[1, 2]"}}
+  - {{id: text, type: STRING, defaults: "8"}}
+tasks:
+  - {{id: a, {RETURN}: "{{{{ inputs.whole + 1 }}}} {{{{ inputs.part * 2 }}}} {{{{ inputs.json.a[0] }}}} {{{{ inputs.rows[1] + 1 }}}} {{{{ inputs.text ~ 1 }}}}"}}
+"""
+    async with System.open() as system:
+        view = await run(system, flow(body))
+    assert view.row.execution.inputs == {
+        "whole": 7,
+        "part": 1.5,
+        "flag": True,
+        "json": {"a": [1]},
+        "rows": [1, 2],
+        "text": "8",
+    }
+    assert output(view, "a") == {"value": "8 3.0 1 3 81"}
+
+
 REFUSED_INPUTS = [
     # declaration, value, message
     ("type: ENUM, values: [ENUM_VALUE, OTHER_ONE]", "INVALID", "it must match the values `[ENUM_VALUE, OTHER_ONE]`"),
