@@ -308,22 +308,18 @@ class Executor:
     def _on_commit(self, committed: Committed) -> None:
         """Called by the store on the event loop after each transaction of this process."""
         self._listeners.note(committed)
-        self._residents.note_created(
-            [row for row in committed.created if self._leases.owns(row.execution.id)]
-        )
+        owns = self._leases.owns
+        self._residents.note_created(row for row in committed.created if owns(row.execution.id))
         self._enqueue(committed.inbox)
-        self._timers.note(
-            timer.due for timer in committed.timers if self._leases.owns(timer.execution_id)
-        )
+        self._timers.note(timer.due for timer in committed.timers if owns(timer.execution_id))
         for job in committed.jobs:
-            if self._leases.owns(job.execution_id):
+            if owns(job.execution_id):
                 self._work.dispatch(job)
-        for execution_id in committed.edited:
-            self._residents.forget(execution_id)
         for execution_id in committed.deleted:  # even if it has not ended
             self._work.kill_all(self._residents.peek(execution_id))
-            self._residents.forget(execution_id)
             self._waiting.note_deleted(execution_id)
+        for execution_id in (*committed.edited, *committed.deleted):
+            self._residents.forget(execution_id)
 
     def _enqueue(self, rows: Iterable[InboxRow]) -> None:
         self._waiting.enqueue(row for row in rows if row.partition in self._leases.epochs)

@@ -22,7 +22,6 @@ log = structlog.get_logger()
 MAX_RESIDENTS = 4_000
 """Beyond it the one untouched longest is forgotten; it comes back from its rows."""
 MAX_FACTS = 1_000
-MAX_BURIED = 1_000
 MAX_OUTER = 64
 _TO_BE_ADMITTED = frozenset({State.CREATED, State.RESTARTED})
 
@@ -35,8 +34,6 @@ class Residents:
         self._created: dict[ExecutionId, ExecutionRow] = {}
         self._reading: dict[ExecutionId, list[object]] = {}
         """Who reads an execution now. What was read is old once another has it, or it was forgotten meanwhile."""
-        self._buried: dict[ExecutionId, None] = {}
-        """Those that were deleted last."""
         self._states: dict[tuple[FlowKey, int, tuple[Hashable, ...]], bool] = {}
         self._outer: OrderedDict[tuple[ExecutionId, TaskRunId], Live] = OrderedDict()
         """Executions around iterations, by the Loop's task run. Only read, and of what was before the loop began."""
@@ -145,16 +142,6 @@ class Residents:
         self._lives.pop(execution_id, None)
         self._created.pop(execution_id, None)
         self._reading.pop(execution_id, None)
-
-    def bury(self, execution_id: ExecutionId) -> None:
-        """It was deleted: what its tasks still say is of no use."""
-        self.forget(execution_id)
-        self._buried[execution_id] = None
-        if len(self._buried) > MAX_BURIED:
-            del self._buried[next(iter(self._buried))]
-
-    def is_buried(self, execution_id: ExecutionId) -> bool:
-        return execution_id in self._buried
 
     def drop(self, chosen: Callable[[ExecutionId], bool]) -> None:
         known = {*self._lives, *self._created, *self._reading}

@@ -150,13 +150,6 @@ class Work:
         elif job in self._begun:
             self._stopped.add(job)
 
-    def abandon(self, execution_id: ExecutionId) -> None:
-        """The execution was deleted, even if it has not ended."""
-        live = self._residents.peek(execution_id)
-        for run in live.execution.runs.values() if live is not None else ():
-            if run.progress is not None and run.progress.attempt:
-                self.kill((run.id, run.progress.attempt))
-
     def forget(self, job: tuple[TaskRunId, int]) -> None:
         """The attempt ended."""
         self._kills.pop(job, None)
