@@ -31,6 +31,7 @@ from tests.core.living import (
 pytestmark = pytest.mark.slow
 
 S = State
+LIMIT = "concurrency: {limit: 1}\n"
 
 
 async def test_011_aliases_of_triggers_are_taken() -> None:
@@ -357,6 +358,37 @@ async def test_118_parts_of_a_deleted_execution_may_stay(everything: bool) -> No
         assert len([row for row in rows if row.task_run_id]) == (0 if everything else 4)
 
 
+async def test_122_a_restart_after_a_failure_waits_for_its_place() -> None:
+    body = f"{LIMIT}tasks: [{{id: s, {SLEEP}: '{{{{ inputs.t }}}}'}}, {{id: bad, {FAIL}}}]"
+    body = f"inputs: [{{id: t, type: STRING}}]\n{body}"
+    async with System.open() as system:
+        first = await run(system, flow(body), inputs={"t": "PT0.01S"})
+        other = await system.start(system.flow_keys[0], inputs={"t": "PT2S"})
+        await system.until(other, lambda v: v.row.execution.state is S.RUNNING)
+        made = await system.restart(first.row.execution.id)
+        assert history(made) == "CREATED RUNNING FAILED RESTARTED"
+        waiting = await system.until(
+            made.row.execution.id, lambda v: v.row.execution.state is S.QUEUED
+        )
+        assert history(waiting) == "CREATED RUNNING FAILED RESTARTED QUEUED"
+        view = await ended(system, made.row.execution.id)
+        await ended(system, other)
+    assert history(view) == "CREATED RUNNING FAILED RESTARTED QUEUED RUNNING FAILED"
+
+
+async def test_124_calls_of_a_limited_flow_give_their_place_back() -> None:
+    call = f"type: {CORE}.flow.Subflow, namespace: company.team, flowId: child"
+    parent = f"tasks: [{{id: p, type: {CORE}.flow.Parallel, tasks: [{{id: one, {call}}}, {{id: two, {call}}}]}}]"
+    child = f"concurrency: {{limit: 1, behavior: CANCEL}}\ntasks: [{{id: s, {SLEEP}: PT0.5S}}]"
+    async with System.open() as system:
+        view = await run(system, flow(parent), flow(child, "child"))
+        assert view.row.execution.state is S.SUCCESS
+        found = [v for v in await system.executions() if v.row.execution.flow.id == "child"]
+        assert sorted(v.row.execution.state.value for v in found) == ["CANCELLED", "SUCCESS"]
+        later = await system.start(system.find_flow("child", None))
+        assert (await ended(system, later)).row.execution.state is S.SUCCESS
+
+
 async def test_125_the_end_of_one_of_three_lets_one_more_run() -> None:
     body = f"concurrency: {{limit: 1}}\ntasks: [{{id: s, {SLEEP}: PT20S}}]"
     async with System.open() as system:
@@ -442,9 +474,6 @@ async def test_133_inputs_out_of_bounds_are_named(declared: str, value: str, mes
         assert await system.executions() == []
     expected = f"Invalid input for `enum`, {message}, but received `{value}`"
     assert expected in str(raised.value)
-
-
-LIMIT = "concurrency: {limit: 1}\n"
 
 
 @pytest.mark.parametrize("limited", [True, False])
