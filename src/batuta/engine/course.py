@@ -69,7 +69,8 @@ def slot_granted(turn: Turn) -> None:
         case Slot.REQUESTED:
             turn.change(holds_slot=True)
             turn.remember(slot=Slot.HELD)
-            begin(turn)
+            if turn.course.phase is Phase.ADMISSION:  # else somebody made it run meanwhile
+                begin(turn)
         case Slot.LEFT:
             turn.remember(slot=Slot.NONE)
             turn.emit(ReleaseSlot(held=True))
@@ -79,6 +80,10 @@ def slot_granted(turn: Turn) -> None:
 
 def slot_denied(turn: Turn, event: SlotDenied) -> None:
     if turn.course.slot is not Slot.REQUESTED or turn.state is State.QUEUED:
+        return
+    if turn.course.phase is not Phase.ADMISSION:  # somebody made it run meanwhile
+        if event.behavior != "QUEUE":
+            turn.remember(slot=Slot.NONE)
         return
     match event.behavior:
         case "CANCEL":

@@ -1,6 +1,6 @@
 """What people ask of an execution that is live: kill, pause, resume, go on after a restart, force (01 §8)."""
 
-from batuta.engine import course
+from batuta.engine import course, retry
 from batuta.engine.commands import ClearTimer
 from batuta.engine.ending import rouse, stop
 from batuta.engine.events import (
@@ -119,6 +119,7 @@ def restarted(turn: Turn) -> None:
         course.begin(turn)
         if _waits(turn):  # a Pause beside a breakpoint
             turn.become(State.PAUSED)
+    retry.take_up(turn)
 
 
 def force(turn: Turn, event: StatusForced) -> None:

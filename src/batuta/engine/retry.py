@@ -99,6 +99,12 @@ def _renew(turn: Turn, retry: Retry, run: TaskRun) -> bool:
     return True
 
 
+def take_up(turn: Turn) -> None:
+    """The rows were edited: the task run that the others waited for may be gone."""
+    if all(run.state is not State.RETRYING for run in turn.runs.values()):
+        _next(turn)
+
+
 def _next(turn: Turn) -> None:
     """01 §5.3: the execution is RETRYING for one task run at a time; the others wait for their turn."""
     waiting = [run for run in turn.runs.values() if _waits(run)]
