@@ -409,7 +409,7 @@ BY_OTHERS = {
 
 NUMBERED = (
     "core/test_catalogue_engine.py",
-    "core/test_catalogue_runs.py",
+    "core/whole/test_catalogue_runs.py",
     "unit/server/executor/test_unreadable.py",
     "unit/server/worker/test_attempt.py",
 )

@@ -13,7 +13,7 @@ from batuta.model.state import State
 from batuta.operations.executions import delete, is_over
 from batuta.store.rows import Mail, Turn
 from batuta.testing.system import SOMEBODY, System
-from tests.core.living import CORE, FAIL, LOG, SLEEP, ended, flow, history
+from tests.core.whole.living import CORE, FAIL, LOG, SLEEP, ended, flow, history
 from tests.unit.server.installation import Installation
 
 pytestmark = pytest.mark.slow

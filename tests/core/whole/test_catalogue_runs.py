@@ -10,7 +10,7 @@ from batuta.operations.executions import Parts, delete
 from batuta.sdk.registry import Registry
 from batuta.store.query import Query
 from batuta.testing.system import SOMEBODY, System, is_over
-from tests.core.living import (
+from tests.core.whole.living import (
     CORE,
     FAIL,
     LOG,

@@ -12,7 +12,7 @@ from batuta.engine import events as e
 from batuta.engine.plan import Parallel, Sequence
 from batuta.model.state import State
 from batuta.testing.system import System
-from tests.core.living import (
+from tests.core.whole.living import (
     CORE,
     FAIL,
     LOG,
@@ -38,14 +38,16 @@ RETRY = "retry: {type: constant, interval: PT0.02S, maxAttempts: 3}"
 LATER = 'condition: "{{ taskrun.attemptsCount < 1 }}"'
 ERR, FIN = f"errors: [{{id: err, {LOG}: hi}}]", f"finally: [{{id: fin, {LOG}: hi}}]"
 
+BAD_TASK = f"{{id: bad, {FAIL}}}"
+LOOPED = f"{{id: loop, {LOOP}, tasks: [{BAD_TASK}], {ERR}"
+CANCEL = f"type: {CORE}.flow.Pause, pauseDuration: PT0.05S, behavior: CANCEL"
+
 Expected = tuple[str, Mapping[str, str]]
 
 
 def _variants() -> dict[str, tuple[str, Expected]]:
     """By defect and surroundings: the flow, the state of the execution, the states of its task runs."""
-    bad = f"{{id: bad, {FAIL}}}"
-    looped = f"{{id: loop, {LOOP}, tasks: [{bad}], {ERR}"
-    cancel = f"type: {CORE}.flow.Pause, pauseDuration: PT0.05S, behavior: CANCEL"
+    bad, looped, cancel = BAD_TASK, LOOPED, CANCEL
     return {
         # A Sequential whose tasks are all disabled
         "disabled_in_parallel": (
