@@ -23,6 +23,7 @@ from batuta.engine.events import (
     AttemptLost,
     AttemptRefused,
     BreakpointResumed,
+    ChildStarted,
     KillRequested,
     Rendered,
     Resumed,
@@ -82,6 +83,8 @@ class Rows:
         self.started: dict[TaskRunId, set[tuple[int, int | None]]] = {}
         """Children that were asked for: attempt and number of the batch."""
         self._batches: dict[TaskRunId, int] = {}
+        self._heard: set[tuple[TaskRunId, int | None]] = set()
+        """Children that were told of; in old recordings some come before they are asked for."""
         self._unmade: set[str] = set()
         """Requests whose templates could not be rendered."""
         self._edited = False
@@ -173,6 +176,8 @@ class Rows:
                     self._note_values(each)
             case TaskFinished(exit_state=State()) | StatusForced():
                 self.led = True
+            case ChildStarted(task_run_id=run_id, index=index):
+                self._heard.add((run_id, index))
             case KillRequested(to=to):
                 self._killed = self._killed or to
             case Resumed(to=State.KILLING):
@@ -364,6 +369,7 @@ class Rows:
         plain = not self.led and ends_by_itself(self.plan, self.execution, runs)
         if plain and total is not None and run.state in (State.SUCCESS, State.WARNING):
             made = {index for _, index in self.started.get(run.id, ())}
+            made |= {index for run_id, index in self._heard if run_id == run.id}
             wanted = {n for n in range(total) if f"{run.id}/batch{n}" not in self._unmade}
             _require(wanted <= made, f"{run.task_id} has not started {sorted(wanted - made)}")
 
