@@ -443,6 +443,19 @@ def test_a_maximal_duration_resumes_what_is_paused(behavior: str, state: State) 
     assert drive.runs == {"p": f"{PAUSED} KILLED"}
 
 
+def test_a_maximal_duration_counts_from_the_date_of_a_scheduled_execution() -> None:
+    plan = guarded("CANCEL", duration=SECOND)
+    header = {"schedule_date": Instant(5 * SECOND)}
+    drive = Drive(plan, work=lambda _r, _n: None, header=header, reload=True).start().fire(2)
+    assert drive.now == 6 * SECOND
+    assert drive.logs == [
+        (
+            "WARN",
+            "SLA 's' violated: execution duration of PT1S exceed the maximum duration of PT1S.",
+        )
+    ]
+
+
 OVERDUE = [
     ("FAIL", "CREATED RUNNING FAILED", ["WARN", "ERROR"]),
     ("CANCEL", "CREATED RUNNING CANCELLED", ["WARN"]),

@@ -17,6 +17,7 @@ from batuta.engine.ending import stop
 from batuta.engine.events import Rendered, SlotDenied
 from batuta.engine.execution import Branch, Phase, Slot
 from batuta.engine.plan import Plan
+from batuta.engine.sla import start_of
 from batuta.engine.turn import Scope, Turn
 from batuta.model.instant import Instant
 from batuta.model.state import State
@@ -49,8 +50,7 @@ def admit(turn: Turn) -> None:
 
 
 def _watch(turn: Turn) -> None:
-    created_at = turn.execution.histories[0].at
-    start = max(created_at, turn.execution.schedule_date or created_at)
+    start = start_of(turn.execution)
     for sla in turn.plan.sla:
         if sla.duration is not None:
             turn.emit(SetTimer(timer_id=f"sla/{sla.id}", due=Instant(start + sla.duration)))

@@ -5,11 +5,12 @@ import msgspec
 from batuta.engine.commands import Render
 from batuta.engine.ending import rouse, stop
 from batuta.engine.events import Rendered
-from batuta.engine.execution import Ended, Phase
+from batuta.engine.execution import Ended, Execution, Phase
 from batuta.engine.plan import Sla
 from batuta.engine.turn import Turn
 from batuta.engine.values import is_truthy, to_text
 from batuta.model.duration import format_duration
+from batuta.model.instant import Instant
 from batuta.model.label import merge_labels
 from batuta.model.state import State, followed
 
@@ -24,11 +25,17 @@ def overdue(turn: Turn, sla_id: str) -> None:
     for sla in turn.plan.sla:
         if sla.id == sla_id and sla.duration is not None and sla_id not in turn.course.overdue:
             turn.remember(overdue=(*turn.course.overdue, sla_id))
-            start = turn.execution.histories[0].at
-            took, limit = format_duration(turn.at - start), format_duration(sla.duration)
+            took = format_duration(turn.at - start_of(turn.execution))
+            limit = format_duration(sla.duration)
             reason = f"execution duration of {took} exceed the maximum duration of {limit}."
             _violated(turn, sla, reason)
             return
+
+
+def start_of(execution: Execution) -> Instant:
+    """From when a maximal duration counts: a time spent in the queue belongs to it, the wait for a date does not."""
+    created = execution.histories[0].at
+    return max(created, execution.schedule_date or created)
 
 
 def hold(turn: Turn) -> bool:
