@@ -42,7 +42,7 @@ class Draft:
     def __init__(self, epochs: Mapping[int, int]) -> None:
         self.epochs = epochs
         """Of the partitions that the executor held when the turn began."""
-        self.taken: set[ExecutionId] = set()
+        self.taken: dict[ExecutionId, None] = {}
         """Whose events the turn takes in."""
         self.touched: dict[ExecutionId, Live] = {}
         self.before: dict[ExecutionId, Execution] = {}
@@ -78,7 +78,7 @@ class Draft:
         """Rows and orders that come with what happened; the events themselves are the mover's."""
         for item in items:
             if item.event is not None:
-                self.taken.add(item.execution_id)
+                self.taken[item.execution_id] = None
             if isinstance(item, InboxRow):
                 self.rows_taken.append(item)
                 continue
@@ -137,7 +137,7 @@ class Draft:
         self.jobs_done.append((run_id, attempt))
 
     def fire(self, key: tuple[ExecutionId, str]) -> None:
-        self.taken.add(key[0])
+        self.taken[key[0]] = None
         self.fired.append(key)
 
     def instead(self, other: "Draft") -> "Draft":
