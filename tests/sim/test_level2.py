@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -121,3 +124,24 @@ def _commits(world: World) -> list[str]:
     world.listen(hear)
     assert world.run() is None
     return heard
+
+
+def test_a_seed_is_the_same_world_whatever_strings_hash_to() -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_level2 as t; t.tell_commits()"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", script, str(Path(__file__).parent)],
+            env={**os.environ, "PYTHONHASHSEED": number},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for number in ("1", "2")
+    ]
+    assert told[0] == told[1] != b""
+
+
+def tell_commits() -> None:
+    for seed in (0, 1, 4, 20):
+        sys.stdout.write(f"{_commits(World(seed))}\n")
