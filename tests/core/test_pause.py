@@ -81,7 +81,7 @@ def test_cancel_ends_the_execution_at_once() -> None:
 
 RESUMES = [
     ((), None, {"onResume": {"a": 1}, "resumed": {"on": "1970-01-01T00:00:00Z", "to": "SUCCESS"}}, "SUCCESS"),
-    (("t",), "ann", {"onResume": {"a": 1}, "resumed": {"by": "ann", "on": "1970-01-01T00:00:00Z", "to": "RUNNING"}}, "RUNNING SUCCESS"),
+    (("t",), "ann", {"onResume": {"a": 1}, "resumed": {"by": "ann", "on": "1970-01-01T00:00:00Z", "to": "SUCCESS"}}, "RUNNING SUCCESS"),
 ]  # fmt: skip
 
 

@@ -104,9 +104,8 @@ def fired(turn: Turn, node: Pause, run: TaskRun, *, name: str, number: str) -> N
 def resumed(turn: Turn, node: Pause, run: TaskRun, *, event: Resumed) -> None:
     """Somebody resumed the execution; the behavior does not count."""
     turn.emit(ClearTimer(timer_id=f"pause/{run.id}/0"))
-    to = State.RUNNING if node.tasks else State.SUCCESS
     told = {"by": event.by} if event.by else {}
-    note = {**told, "on": to_iso(turn.at), "to": to.value}
+    note = {**told, "on": to_iso(turn.at), "to": State.SUCCESS.value}
     turn.outputs(run, {"onResume": dict(event.inputs), "resumed": note})
     _leave(turn, node, run, state=State.SUCCESS)
 
