@@ -8,12 +8,12 @@ from batuta.engine import events as e
 from batuta.engine.execution import Attempt, Progress, TaskRun
 from batuta.engine.live import live_runs
 from batuta.engine.nodes import dag
-from batuta.engine.plan import Dag, Parallel, Pause
+from batuta.engine.plan import Concurrency, Dag, Parallel, Pause
 from batuta.engine.turn import Turn
 from batuta.model.ids import TaskId, TaskRunId
 from batuta.model.instant import Instant
 from batuta.model.state import History, State
-from tests.core.operating import AT, edit, marked
+from tests.core.operating import AT, again, edit, marked
 from tests.unit.engine.driving import Build, Drive, leaf, retry
 
 S = State
@@ -147,3 +147,41 @@ def test_a_task_run_that_was_taken_out_is_not_found() -> None:
     with pytest.raises(KeyError):
         runs[TaskRunId("r")]
     assert runs.get(TaskRunId("r")) is None
+
+
+def _marked_while_it_waits_for_a_slot() -> Drive:
+    plan = Build().plan(leaf("a"), leaf("b", inline=False), concurrency=Concurrency(limit=1))
+    drive = Drive(
+        plan,
+        work=lambda r, _n: {"a": S.FAILED}.get(r.task_id),
+        slot=lambda drive: e.SlotGranted(at=drive.now),
+        reload=True,
+    ).start()
+    drive.slot = lambda _drive: None
+    after = edit(drive, again(drive)).send(e.Restarted(at=AT))
+    assert after.state_is(S.RESTARTED)
+    return edit(after, marked(after, "a", S.SUCCESS)).send(e.Restarted(at=AT))
+
+
+SLOTS: list[tuple[e.AnyEvent, bool]] = [
+    (e.SlotGranted(at=AT), True),
+    (e.SlotDenied(at=AT, running=1, limit=1, behavior="CANCEL"), False),
+    (e.SlotDenied(at=AT, running=1, limit=1, behavior="FAIL"), False),
+    (e.SlotDenied(at=AT, running=1, limit=1, behavior="QUEUE"), False),
+]
+
+
+@pytest.mark.parametrize(("answer", "holds"), SLOTS)
+def test_an_answer_about_the_limit_that_comes_too_late_changes_nothing_of_the_tasks(
+    answer: e.AnyEvent, *, holds: bool
+) -> None:
+    drive = _marked_while_it_waits_for_a_slot()
+    assert drive.runs["b"] == "CREATED SUBMITTED RUNNING"
+    before = drive.history
+    drive.send(answer)
+    assert drive.history == before
+    assert drive.execution.holds_slot is holds
+    assert drive.runs["b"] == "CREATED SUBMITTED RUNNING"
+    drive.finish("b")
+    assert drive.history == f"{before} SUCCESS"
+    assert not drive.execution.holds_slot
