@@ -25,8 +25,8 @@ from batuta.testing.simulate.level2.orders import KINDS
 from batuta.testing.simulate.level2.watch import Watch
 from batuta.testing.simulate.level2.world import World
 
-BLOCKS = 20
-SEEDS_PER_BLOCK = 50
+BLOCKS = 40
+SEEDS_PER_BLOCK = 25
 UNSEEN = {"AttemptRefused", "RestartRequested", "MarkRequested"}
 """Worker groups are for workers of their own; the others are edits of rows, counted as orders."""
 FAULTS = (
