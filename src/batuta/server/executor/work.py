@@ -45,6 +45,8 @@ from batuta.store.errors import StoreError
 from batuta.store.rows import JobRow
 
 RETRY_SECONDS = 1.0
+AHEAD_SECONDS = 0.05
+"""Until it is looked again whether a turn was written."""
 AT_ONCE = 4
 """Pieces of work that begin together; after them everybody else goes first."""
 
@@ -191,13 +193,13 @@ class Work:
                 case RenderNote(command=command):
                     await self._render(row, live, command)
                 case InlineNote():
-                    await self._inline(row, live)
+                    await self._inline(row)
                 case CountNote(command=count):
                     self._settle(row, await self._mover.iterations.count(live.execution, count))
                 case GatherNote(command=gather):
                     self._settle(row, await self._mover.iterations.gather(live.execution, gather))
                 case TaskNote() as note:
-                    await self._task(row, live, note)
+                    await self._task(row, note)
         except StoreError:
             raise
         except Exception:
@@ -211,11 +213,28 @@ class Work:
         event = await asyncio.to_thread(self._mover.replies.answer, live, command, renderer)
         self._settle(row, event)
 
-    async def _inline(self, row: JobRow, live: Live) -> None:
-        run = _waiting(live, row)
-        if run is None:
+    async def _awaited(self, row: JobRow) -> tuple[Live, TaskRun] | None:
+        """The task run whose attempt this is; None when it is over, or another attempt took its place.
+
+        Memory may be ahead by a turn that is not written, and perhaps never will be: the rows count.
+        """
+        executions = self._services.store.executions
+        while (live := await self._residents.get(row.execution_id)) is not None:
+            run = live.execution.runs.get(row.task_run_id)
+            if run is not None and _is_out(run, row):
+                return live, run
+            stored = await executions.task_runs(row.execution_id, ids=[row.task_run_id])
+            if not any(_is_out(each.run, row) for each in stored):
+                return None
+            await asyncio.sleep(AHEAD_SECONDS)
+        return None
+
+    async def _inline(self, row: JobRow) -> None:
+        found = await self._awaited(row)
+        if found is None:
             self._settle(row, None)
             return
+        live, run = found
         renderer = await self._patient.renderer(live, run)
         result = await asyncio.to_thread(
             partial(self._mover.run_inline, live, run, attempt=row.attempt, renderer=renderer)
@@ -230,12 +249,13 @@ class Work:
             )
         )
 
-    async def _task(self, row: JobRow, live: Live, note: TaskNote) -> None:
-        run = _waiting(live, row)
-        node = live.plan.nodes.get(run.task_id) if run is not None else None
-        if run is None or not isinstance(node, Leaf | WorkDir):
+    async def _task(self, row: JobRow, note: TaskNote) -> None:
+        found = await self._awaited(row)
+        node = found[0].plan.nodes.get(found[1].task_id) if found is not None else None
+        if found is None or not isinstance(node, Leaf | WorkDir):
             self._settle(row, None)
             return
+        live, run = found
         group = row.worker_group
         route = self._tags.route(group, node)
         if route is Route.WAIT:
@@ -320,11 +340,9 @@ def _is_attempt(row: JobRow) -> bool:
         return False
 
 
-def _waiting(live: Live, row: JobRow) -> TaskRun | None:
-    """The task run whose attempt this is; None when it is over, or another attempt took the place."""
-    run = live.execution.runs.get(row.task_run_id)
-    is_out = run is not None and run.progress is not None and run.progress.attempt == row.attempt
-    return run if is_out else None
+def _is_out(run: TaskRun, row: JobRow) -> bool:
+    """Whether the task run waits for this attempt."""
+    return run.progress is not None and run.progress.attempt == row.attempt
 
 
 def _child(node: AnyNode) -> ChildSpec:
