@@ -34,6 +34,7 @@ from batuta.engine.events import (
 )
 from batuta.engine.execution import Branch, Ended, Execution, Progress, TaskRun
 from batuta.engine.plan import (
+    Dag,
     Each,
     Iterations,
     Leaf,
@@ -101,7 +102,7 @@ class Rows:
         result = step(self.plan, before, event)
         self._check_rebuilt(event, result)
         self._check_stale(event, result)
-        self._check_idle(before, result)
+        _require(result.execution is not before or not result.changes, "changes of nothing")
         self._note(event, counts=result.execution is not before)
         self._keep(result, event)
         self._check_live()
@@ -198,10 +199,6 @@ class Rows:
             lines = str(event.values.get(purpose) or "").splitlines()
             self._batches[TaskRunId(run_id)] = len(lines)
 
-    def _check_idle(self, before: Execution, result: Step) -> None:
-        if result.execution is before:
-            _require(not result.changes, "changes without a new execution")
-
     def _keep(self, result: Step, event: AnyEvent) -> None:
         self._check_course(result.execution, event)
         self.execution = result.execution
@@ -265,19 +262,11 @@ class Rows:
                 live[run.parent_id] += 1
                 _require(self.execution.runs.get(run.id) == run, f"{run.task_id} is not live")
         _require(sum(live.values()) == len(self.execution.runs), "a task run is live without row")
-        self._check_pauses()
+        _check_pauses(self.plan, self.execution)
         for run in self.runs.values():
             if run.state.is_terminal:
                 _require(not live[run.id], f"{run.task_id} ended before its children")
         self._check_counters(live)
-
-    def _check_pauses(self) -> None:
-        """01 §6.12, §8.4: only a PAUSED execution can be resumed."""
-        waits = any(
-            run.state is State.PAUSED and isinstance(self.plan.nodes.get(run.task_id), Pause)
-            for run in self.execution.runs.values()
-        )
-        _require(not waits or self.execution.state is not State.RUNNING, "a Pause waits unseen")
 
     def _check_counters(self, live: Mapping[TaskRunId | None, int]) -> None:
         root = self.execution.progress or Progress()
@@ -290,21 +279,8 @@ class Rows:
             progress = run.progress or Progress()
             known = live[run.id] + held[run.id]
             _require(progress.live == known, f"{run.task_id} does not know its children")
-            self._check_limit(run, progress)
-
-    def _check_limit(self, run: TaskRun, progress: Progress) -> None:
-        node = self.plan.nodes.get(run.task_id)
-        limit = 0
-        if isinstance(node, Iterations) and progress.iterated is not None and node.concurrency:
-            busy = progress.iterated.running + len(progress.iterated.judging)
-            _require(busy <= node.concurrency, f"{run.task_id} runs {busy} iterations")
-        if isinstance(node, Parallel):
-            limit = node.concurrent
-        elif isinstance(node, Each):
-            limit = node.concurrency
-        # 01 §8.1: a restart opens every failed task run again, those beside each other too.
-        if limit and not self._edited and progress.branch is Branch.TASKS:
-            _require(progress.live <= limit, f"{run.task_id} exceeds its limit of {limit}")
+            # 01 §8.1: a restart opens every failed task run again, those beside each other too.
+            _check_limit(self.plan, run, progress, opened=self._edited)
 
     def _check_commands(self, result: Step) -> None:
         for command in result.commands:
@@ -337,17 +313,20 @@ class Rows:
         _require(not self.execution.holds_slot, "the slot was kept")
         _require(self.slots == 0, "a slot was not given back")
         for run in self.runs.values():
-            self._check_attempts(run)
+            _check_attempts(self.plan, run)
             self._check_batches(run)
         if not self.led:
             _none_of(
-                wrong_end(self.plan, self.execution, self.runs.values(), values=self._loop_values())
+                wrong_end(
+                    self.plan,
+                    self.execution,
+                    self.runs.values(),
+                    values=None if self.is_part else self._values_of_loops(),
+                )
             )
 
-    def _loop_values(self) -> Mapping[TaskRunId, Any] | None:
+    def _values_of_loops(self) -> Mapping[TaskRunId, Any]:
         """Rendered, or as they stand in the flow."""
-        if self.is_part:
-            return None
         found = dict(self.values)
         for run in self.runs.values():
             node = self.plan.nodes.get(run.task_id)
@@ -373,12 +352,6 @@ class Rows:
             wanted = {n for n in range(total) if f"{run.id}/batch{n}" not in self._unmade}
             _require(wanted <= made, f"{run.task_id} has not started {sorted(wanted - made)}")
 
-    def _check_attempts(self, run: TaskRun) -> None:
-        """Every attempt that was given out ended, was repeated, or was never begun."""
-        if isinstance(self.plan.nodes.get(run.task_id), (Leaf, Subflow)):
-            for attempt in run.attempts or ():
-                _require(attempt.state.is_terminal, f"an attempt of {run.task_id} never ended")
-
     def _check_again(self, event: AnyEvent) -> None:
         again = step(self.plan, self.execution, event)
         _require(again.execution is self.execution, f"{type(event).__name__} counts twice")
@@ -391,6 +364,36 @@ class Rows:
     def check_quiet(self) -> None:
         """Nothing is left to happen."""
         _require(self.ended, f"stuck in {self.execution.state}")
+
+
+def _check_pauses(plan: Plan, execution: Execution) -> None:
+    """01 §6.12, §8.4: only a PAUSED execution can be resumed."""
+    waits = any(
+        run.state is State.PAUSED and isinstance(plan.nodes.get(run.task_id), Pause)
+        for run in execution.runs.values()
+    )
+    _require(not waits or execution.state is not State.RUNNING, "a Pause waits unseen")
+
+
+def _check_limit(plan: Plan, run: TaskRun, progress: Progress, *, opened: bool) -> None:
+    node = plan.nodes.get(run.task_id)
+    limit = 0
+    if isinstance(node, Iterations) and progress.iterated is not None and node.concurrency:
+        busy = progress.iterated.running + len(progress.iterated.judging)
+        _require(busy <= node.concurrency, f"{run.task_id} runs {busy} iterations")
+    if isinstance(node, (Parallel, Dag)):
+        limit = node.concurrent
+    elif isinstance(node, Each):
+        limit = node.concurrency
+    if limit and not opened and progress.branch is Branch.TASKS:
+        _require(progress.live <= limit, f"{run.task_id} exceeds its limit of {limit}")
+
+
+def _check_attempts(plan: Plan, run: TaskRun) -> None:
+    """Every attempt that was given out ended, was repeated, or was never begun."""
+    if isinstance(plan.nodes.get(run.task_id), (Leaf, Subflow)):
+        for attempt in run.attempts or ():
+            _require(attempt.state.is_terminal, f"an attempt of {run.task_id} never ended")
 
 
 def _states(execution: Execution) -> tuple[State, ...]:
