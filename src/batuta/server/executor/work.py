@@ -342,7 +342,9 @@ def _is_attempt(row: JobRow) -> bool:
 
 def _is_out(run: TaskRun, row: JobRow) -> bool:
     """Whether the task run waits for this attempt."""
-    return run.progress is not None and run.progress.attempt == row.attempt
+    if run.state.is_terminal or run.progress is None:
+        return False
+    return run.progress.attempt == row.attempt
 
 
 def _child(node: AnyNode) -> ChildSpec:
