@@ -26,8 +26,10 @@ TRIES = 20
 """After so many changes between reading and writing the caller is told to come again."""
 TAKEN_SECONDS = 5.0
 """How long an order waits until the executor has taken it; then it is still carried out, only later."""
-REMOVALS = 3
+REMOVALS = 100
 """Times that executions are ended before they are deleted as they are: somebody may restart them meanwhile."""
+AGAIN_SECONDS = 5.0
+"""After which an execution that still moves is killed once more."""
 KILL_SECONDS = 90.0
 """How long the tasks may take that are killed; the engine gives them up after a minute."""
 
@@ -98,7 +100,8 @@ async def remove(
         left = [row.execution.id for row in await executions.get_many(left)]
         if not left:
             return gone
-        await end(services, left)
+        if not await end(services, left):
+            break
     for row in await executions.get_many(left):
         await services.store.commit(await _farewell(services, row))
     return gone + await executions.delete(left, logs=logs, metrics=metrics)
@@ -131,18 +134,27 @@ async def _farewell(services: Services, row: ExecutionRow) -> Turn:
     return Turn(slots=[release], inbox=told)
 
 
-async def end(services: Services, ids: Sequence[ExecutionId]) -> None:
+async def end(services: Services, ids: Sequence[ExecutionId]) -> bool:
     """Kill and wait: tasks stop, slots are given back, and parents that wait are told.
 
-    Returns at once for those that are over, and gives up when no executor takes the order.
+    Returns at once when all are over, and false when no executor ends them in time. What somebody restarts meanwhile
+    is killed again.
     """
-    moving = [execution_id for execution_id in ids if await _is_moving(services, execution_id)]
-    event = KillRequested(at=services.clock.now(), cascade=False, after=True)
-    await send(services, [Mail(execution_id, event) for execution_id in moving])
-    with suppress(TimeoutError):
-        async with asyncio.timeout(KILL_SECONDS):
-            for execution_id in moving:
-                await _ended(services, execution_id)
+    deadline = services.clock.monotonic() + KILL_SECONDS
+    moving = list(ids)
+    while moving := [
+        execution_id for execution_id in moving if await _is_moving(services, execution_id)
+    ]:
+        left = deadline - services.clock.monotonic()
+        if left <= 0:
+            return False
+        event = KillRequested(at=services.clock.now(), cascade=False, after=True)
+        await send(services, [Mail(execution_id, event) for execution_id in moving])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(left, AGAIN_SECONDS)):
+                for execution_id in moving:
+                    await _ended(services, execution_id)
+    return True
 
 
 async def _ended(services: Services, execution_id: ExecutionId) -> None:
