@@ -9,7 +9,7 @@ from time import process_time
 from batuta.engine.commands import RunTask
 from batuta.engine.events import AnyEvent, Created, TaskFinished
 from batuta.engine.execution import Execution
-from batuta.engine.plan import AnyNode, Each, Leaf, Parallel, Plan, Sequence
+from batuta.engine.plan import AnyNode, Choice, Dag, Each, Leaf, Parallel, Plan, Sequence
 from batuta.engine.step import step
 from batuta.model.ids import ExecutionId, FlowKey, TaskId
 from batuta.model.instant import Instant
@@ -19,7 +19,7 @@ from bench.figure import Bound, Figure
 FLOW = FlowKey("main", "bench", "flow")
 NOW = Instant(0)
 FEW, MANY = 100, 100_000
-SMALL, BIG = 10, 1_000
+SMALL, MIDDLE, BIG = 10, 100, 1_000
 
 
 def _leaf(name: str) -> Leaf:
@@ -35,6 +35,35 @@ def loop(count: int, concurrency: int) -> Plan:
     values = [str(number) for number in range(count)]
     each = Each(id=TaskId("each"), type="bench.Each", values=values, tasks=(TaskId("t"),), concurrency=concurrency)  # fmt: skip
     return _plan(each, _leaf("t"), tasks=("each",))
+
+
+def rich_loop(count: int) -> Plan:
+    """An If, and a Sequential with two tasks, for each value; all at once."""
+    values = [str(number) for number in range(count)]
+    inside = (TaskId("if"), TaskId("both"))
+    each = Each(id=TaskId("each"), type="bench.Each", values=values, tasks=inside, concurrency=0)
+    choice = Choice(
+        id=TaskId("if"),
+        type="bench.If",
+        value="true",
+        is_condition=True,
+        cases={"true": (TaskId("a"),)},
+    )
+    both = Sequence(id=TaskId("both"), type="bench.Sequence", tasks=(TaskId("b"), TaskId("c")))
+    return _plan(each, choice, both, *map(_leaf, "abc"), tasks=("each",))
+
+
+def in_a_row(count: int) -> Plan:
+    names = tuple(f"t{number}" for number in range(count))
+    return _plan(*map(_leaf, names), tasks=names)
+
+
+def dag(count: int) -> Plan:
+    """The first task, all others that need it, and a last one that needs them."""
+    names = tuple(TaskId(f"t{number}") for number in range(count))
+    needs = {**dict.fromkeys(names[1:-1], names[:1]), names[-1]: names[1:-1]}
+    node = Dag(id=TaskId("dag"), type="bench.Dag", tasks=names, depends_on=needs)
+    return _plan(node, *map(_leaf, names), tasks=("dag",))
 
 
 def branches(count: int) -> Plan:
@@ -99,13 +128,22 @@ def loops() -> Mapping[str, float]:
     many = _micros(lambda: loop(MANY, 1))
     open_few = _micros(lambda: loop(FEW, 0), rounds=20)
     open_many = _micros(lambda: loop(MANY, 0))
+    rich_few = _micros(lambda: rich_loop(FEW), rounds=10)
+    rich_many = _micros(lambda: rich_loop(MANY // 5))
     return {
         "one by one, 100": few,
         "one by one, 100,000": many,
         "all at once, 100": open_few,
         "all at once, 100,000": open_many,
         "ratio, one by one": many / few,
+        "spread, all at once": _spread(open_few, open_many),
+        "spread, five task runs an item": _spread(rich_few, rich_many),
     }
+
+
+def _spread(*costs: float) -> float:
+    """How far the costs are from their middle: 0.2 is ±20 %."""
+    return (max(costs) - min(costs)) / (max(costs) + min(costs))
 
 
 def memory() -> Mapping[str, float]:
@@ -117,13 +155,23 @@ def memory() -> Mapping[str, float]:
     }
 
 
+SHAPES: Mapping[str, Callable[[int], Plan]] = {
+    "branches": branches,
+    "levels": levels,
+    "tasks in a row": in_a_row,
+    "tasks of a Dag": dag,
+}
+
+
 def shapes() -> Mapping[str, float]:
-    return {
-        "10 branches": _micros(lambda: branches(SMALL), rounds=50),
-        "1,000 branches": _micros(lambda: branches(BIG), rounds=3),
-        "10 levels": _micros(lambda: levels(SMALL), rounds=50),
-        "1,000 levels": _micros(lambda: levels(BIG), rounds=3),
-    }
+    found: dict[str, float] = {}
+    for name, make in SHAPES.items():
+        few = _micros(lambda make=make: make(SMALL), rounds=50)  # type: ignore[misc]
+        some = _micros(lambda make=make: make(MIDDLE), rounds=10)  # type: ignore[misc]
+        many = _micros(lambda make=make: make(BIG), rounds=5)  # type: ignore[misc]
+        found |= {f"{SMALL} {name}": few, f"{BIG:,} {name}": many}
+        found[f"spread, {name}"] = _spread(some, many)
+    return found
 
 
 FIGURES = (
@@ -136,6 +184,8 @@ FIGURES = (
             "all at once, 100": Bound("µs"),
             "all at once, 100,000": Bound("µs", must=200),
             "ratio, one by one": Bound("×", must=1.2),
+            "spread, all at once": Bound("", must=0.2),
+            "spread, five task runs an item": Bound("", must=0.2),
         },
         loops,
         runs=3,
@@ -155,10 +205,13 @@ FIGURES = (
         "engine_shapes",
         "engine: one task run in wide and deep flows",
         {
-            "10 branches": Bound("µs"),
-            "1,000 branches": Bound("µs"),
-            "10 levels": Bound("µs"),
-            "1,000 levels": Bound("µs"),
+            name: bound
+            for shape in SHAPES
+            for name, bound in {
+                f"{SMALL} {shape}": Bound("µs"),
+                f"{BIG:,} {shape}": Bound("µs"),
+                f"spread, {shape}": Bound("", must=0.2),
+            }.items()
         },
         shapes,
         runs=3,
