@@ -106,7 +106,8 @@ def restarted(turn: Turn) -> None:
     if not edited:
         return
     for run in sorted(turn.runs.values(), key=lambda run: run.ordinal):
-        if run.state in _TO_BEGIN and not turn.progress(run).attempt:
+        memory = turn.progress(run)
+        if run.state in _TO_BEGIN and not memory.attempt and memory.due is None:
             turn.agenda.append(Enter(run.id))
         elif run.state is State.RUNNING:
             turn.advance(run)
