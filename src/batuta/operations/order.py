@@ -158,9 +158,20 @@ async def end(services: Services, ids: Sequence[ExecutionId]) -> bool:
 
 
 async def _ended(services: Services, execution_id: ExecutionId) -> None:
+    """Return when it is over, or goes on although it was killed."""
     with services.feed.watch(execution_id) as watcher:
-        while not services.feed.is_closed and await _is_moving(services, execution_id):
+        while not services.feed.is_closed:
+            if not await _is_ordered(services, execution_id):
+                row = await services.store.executions.get(execution_id, live=True)
+                if row is None or not _is_ending(row.execution):
+                    return
             await watcher.changed()
+
+
+def _is_ending(execution: Execution) -> bool:
+    """It was stopped, and its tasks have not answered yet."""
+    stopped = execution.state is State.KILLING or execution.state.is_terminal
+    return stopped and (bool(execution.runs) or execution.holds_slot)
 
 
 async def _is_moving(services: Services, execution_id: ExecutionId) -> bool:
@@ -171,6 +182,11 @@ async def _is_moving(services: Services, execution_id: ExecutionId) -> bool:
     execution = row.execution
     if not is_over(execution) or execution.holds_slot:
         return True
+    return await _is_ordered(services, execution_id)
+
+
+async def _is_ordered(services: Services, execution_id: ExecutionId) -> bool:
+    """Whether something waits in its inbox."""
     waiting = await services.store.queues.inbox({partition_of(execution_id)})
     return any(each.execution_id == execution_id for each in waiting)
 
