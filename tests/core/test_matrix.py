@@ -60,11 +60,9 @@ def restarted(**fields: Any) -> Drive:
     return drive
 
 
-def restarted_queued(*, answered: bool = True) -> Drive:
+def restarted_queued() -> Drive:
     """Failed, restarted, and refused a slot at once."""
-    answers = iter(
-        [e.SlotGranted(at=AT), denied() if answered else e.TimerFired(at=AT, timer_id="nothing")]
-    )
+    answers = iter([e.SlotGranted(at=AT), denied()])
     drive = Drive(
         plan(concurrency=Concurrency(limit=1)),
         work=lambda _r, _n: S.FAILED,
@@ -158,9 +156,9 @@ EDITED = {
     "restart as copy": (set(SITUATIONS) - {"paused", "failed"}, "SUCCESS", {}),
     "replay": (set(), "SUCCESS", {"scheduled": "CREATED", "paused": "PAUSED", "breakpoint": "BREAKPOINT"}),
     "replay task": (BEFORE, "SUCCESS", {"breakpoint": "BREAKPOINT"}),
-    "mark SUCCESS": (BEFORE | {"killing", "exiting"}, "SUCCESS", {"restarted, queued": "QUEUED"}),
-    "mark FAILED": (BEFORE | {"killing", "exiting"}, "FAILED", {"restarted, queued": "QUEUED"}),
-    "mark RUNNING": (BEFORE | {"killing", "exiting"}, "SUCCESS", {"breakpoint": "BREAKPOINT", "restarted, queued": "QUEUED"}),
+    "mark SUCCESS": (BEFORE | {"killing", "exiting"}, "SUCCESS", {}),
+    "mark FAILED": (BEFORE | {"killing", "exiting"}, "FAILED", {}),
+    "mark RUNNING": (BEFORE | {"killing", "exiting"}, "SUCCESS", {"breakpoint": "BREAKPOINT"}),
 }  # fmt: skip
 
 
@@ -225,17 +223,6 @@ def test_nothing_runs_in_an_execution_that_is_to_be_deleted(
     assert not drive.execution.runs
     assert drive.execution.state.is_terminal
     assert not drive.execution.holds_slot
-
-
-@pytest.mark.parametrize("answered", [False, True])
-def test_a_mark_does_not_jump_the_queue(*, answered: bool) -> None:
-    """Whether the execution waits in the queue, or for the first answer."""
-    drive = restarted_queued(answered=answered)
-    after = go(drive, EDITS["mark RUNNING"](drive))
-    assert after.execution.state is (S.QUEUED if answered else S.RESTARTED)
-    assert not after.execution.holds_slot
-    after.send(e.SlotGranted(at=AT))
-    assert after.execution.state is S.SUCCESS
 
 
 STALE: list[e.AnyEvent] = [

@@ -114,10 +114,6 @@ def restarted(turn: Turn) -> None:
     histories = turn.execution.histories
     if turn.state is State.PAUSED:
         turn.remember(phase=Phase.RUNNING)  # a Pause waits beside what was edited
-    elif turn.course.slot is Slot.REQUESTED:
-        turn.remember(phase=Phase.ADMISSION)  # its place under the limit is still to come
-        if len(histories) > 1 and histories[-2].state is State.QUEUED:
-            turn.become(State.QUEUED)
     elif len(histories) > 1 and histories[-2].state is State.FAILED:
         course.admit(turn)
     else:
