@@ -18,11 +18,14 @@ CONTROL_TYPES = [name for name in REGISTRY if name.startswith("io.kestra.plugin.
 ALLOWED: dict[tuple[str, str], str] = {
     ("io.kestra.plugin.core.flow.Subflow", "revision"): "the original refuses an expression",
 }
+NOT_RECORDED: dict[str, str] = {
+    "io.kestra.plugin.core.flow.Loop": "1.1, which was recorded, does not have it; later versions do",
+}
 
 
 @pytest.mark.parametrize("name", CONTROL_TYPES)
 def test_a_control_task_has_the_recorded_properties(name: str) -> None:
-    if "$" in name:
+    if "$" in name or name in NOT_RECORDED:
         return
     ours = REGISTRY.facts(name).properties
     recorded = RECORDED.facts(name)
@@ -40,6 +43,10 @@ def test_a_control_task_has_the_recorded_properties(name: str) -> None:
                 ours[key].deprecated,
                 ours[key].enum and set(ours[key].enum or ()),
             ), key
+
+
+def test_types_that_are_not_recorded_are_ours_alone() -> None:
+    assert all(name in REGISTRY and name not in RECORDED for name in NOT_RECORDED)
 
 
 @pytest.mark.parametrize("name", CONTROL_TYPES)
