@@ -112,16 +112,19 @@ def leave_tasks(turn: Turn, scope: TaskRun, flowing: Flowing) -> None:
 
 
 def child_ended(turn: Turn, scope: Scope, child: TaskRun, *, flowing: Flowing) -> None:
-    """Count a child that ended. Whether the scope advances or settles is decided by the caller."""
+    """Count a child that ended by now. Whether the scope advances or settles is decided by the caller."""
     node = _node(turn, scope)
     progress = turn.progress(scope)
-    live = progress.live - 1
+    turn.reach(progress.latest)
+    live, latest = progress.live - 1, turn.at
     if _is_side(node, progress, child):
-        turn.note(scope, live=live, side=progress.side - 1)
+        turn.note(scope, live=live, latest=latest, side=progress.side - 1)
     elif scope is None and not _is_main(turn.plan.tasks, progress, child):
-        turn.note(scope, live=live)  # an onPause task, which has no parent (01 §6.12)
+        # an onPause task, which has no parent (01 §6.12)
+        turn.note(scope, live=live, latest=latest)
     else:
-        turn.note(scope, live=live, worst=worse(progress.worst, child.state))
+        worst = worse(progress.worst, child.state)
+        turn.note(scope, live=live, latest=latest, worst=worst)
         if flowing.counted is not None:
             flowing.counted(turn, scope, child)
 

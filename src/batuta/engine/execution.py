@@ -221,6 +221,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Those of them that belong to `errors` or `finally`."""
     worst: State = State.SUCCESS
     """Of the main children that have ended (01 §4.6)."""
+    latest: Instant = Instant(0)
+    """When the last child ended: what follows in this scope is not earlier, whatever clocks do."""
     attempt: int = 0
     """Number of the attempt that is given out and has not ended, 0 for none."""
     given: int = 0

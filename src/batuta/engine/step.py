@@ -60,8 +60,8 @@ Place = tuple[Kind, AnyNode, TaskRun]
 
 def step(plan: Plan, execution: Execution, event: AnyEvent) -> Step:
     """What an event makes of an execution. Answers to `Render` and `RequestSlot` arrive as further events."""
-    # Clocks of several machines differ, and results wait their turn: what is told never goes back in time.
-    turn = Turn(plan, execution, max(event.at, execution.histories[-1].at))
+    turn = Turn(plan, execution, event.at)
+    turn.follow(None)
     _take_in(turn, event)
     _work(turn)
     return turn.result(execution)
@@ -167,9 +167,13 @@ def _about_loop(turn: Turn, event: ChildPaused | Counted | Gathered) -> None:
 
 
 def _find(turn: Turn, run_id: str) -> Place | None:
+    """Where a task run stands. What is done with it is not earlier than what was."""
     run = turn.runs.get(TaskRunId(run_id))
     place = None if run is None else kind_of(turn, run)
-    return None if run is None or place is None else (*place, run)
+    if run is None or place is None:
+        return None
+    turn.follow(run)
+    return (*place, run)
 
 
 def _timer(turn: Turn, event: TimerFired) -> None:
@@ -268,6 +272,7 @@ def _advance(turn: Turn, scope: Scope) -> None:
     state = turn.course.ending
     flowing = course.FLOW
     if scope is not None:
+        turn.follow(scope)
         place = kind_of(turn, scope)
         if place is not None and place[0].flowing is None:
             place[0].advanced(turn, place[1], scope)
@@ -299,6 +304,7 @@ def _settle(turn: Turn, scope: Scope, last: State) -> None:
 
 
 def _ended(turn: Turn, run: TaskRun) -> None:
+    turn.reach(run.histories[-1].at)
     scope: Scope = None
     flowing = course.FLOW
     if run.parent_id is not None:

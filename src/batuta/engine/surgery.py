@@ -383,6 +383,7 @@ def _counted(lineage: Lineage, scope: TaskRun | None, memory: Progress) -> Progr
     children = lineage.children(scope)
     main = [child for child in children if not lineage.is_side(child) and not child.dynamic]
     ended = [child for child in main if child.state.is_terminal]
+    gone = [child for child in children if child.state.is_terminal]
     worst = State.SUCCESS
     for child in ended:
         worst = worse(worst, child.state)
@@ -395,6 +396,7 @@ def _counted(lineage: Lineage, scope: TaskRun | None, memory: Progress) -> Progr
         live=sum(not child.state.is_terminal for child in children),
         side=sum(not child.state.is_terminal for child in beside),
         worst=worst,
+        latest=max((child.histories[-1].at for child in gone), default=memory.latest),
     )
     fill = _FILL.get(type(lineage.plan.nodes.get(scope.task_id))) if scope is not None else None
     if fill is None or scope is None:

@@ -49,7 +49,7 @@ _replace = msgspec.structs.replace
 
 
 class Turn:
-    """`at` is the instant of the event; every history entry of the turn carries it."""
+    """`at` is the instant of the event, or a later one that what it is about has seen; histories carry it."""
 
     __slots__ = (
         "_drafted",
@@ -78,6 +78,17 @@ class Turn:
         self._touched: dict[TaskRunId, TaskRun] = {}
         self._removed: list[RunsRemoved] = []
         self._rest: list[Change] = []
+
+    def reach(self, at: Instant) -> None:
+        """What happens from here on is not earlier than this. Clocks of several machines differ, results wait."""
+        self.at = max(self.at, at)
+
+    def follow(self, scope: Scope) -> None:
+        """What happens from here on is not earlier than what a task run, or the flow, and its children have seen."""
+        seen = self.execution if scope is None else self.runs.get(scope.id, scope)
+        self.reach(seen.histories[-1].at)
+        if seen.progress is not None:
+            self.reach(seen.progress.latest)
 
     # -- the execution as a whole -------------------------------------------------------------------------
 

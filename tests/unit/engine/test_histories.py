@@ -7,7 +7,9 @@ from typing_extensions import override
 
 from batuta.engine import events as e
 from batuta.engine.events import ChildRun
-from batuta.engine.plan import Sequence, WorkDir
+from batuta.engine.plan import Dag, Sequence, WorkDir
+from batuta.engine.surgery import restart
+from batuta.model.ids import TaskId
 from batuta.model.instant import Instant
 from tests.core.operating import S
 from tests.unit.engine.driving import Build, Drive, leaf, retry
@@ -17,6 +19,10 @@ LATE, EARLY = Instant(50), Instant(10)
 
 def never(_run: Any, _attempt: int) -> None:
     return None
+
+
+def answers_itself(run: Any, _attempt: int) -> Any:
+    return S.SUCCESS if run.task_id in {"last", "next", "c"} else None
 
 
 def dates(drive: Drive) -> list[list[Instant]]:
@@ -41,6 +47,43 @@ def test_the_clock_of_a_worker_that_is_behind_turns_no_history_back(state: Any) 
     drive.send(e.KillRequested(at=EARLY))
     drive.fire()
     assert drive.state_is(S.KILLED)
+    assert [found for found in dates(drive) if found != sorted(found)] == []
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_what_follows_on_results_out_of_order_is_not_earlier_than_any_of_them(reload: bool) -> None:
+    b = Build()
+    tasks = [leaf(name, inline=False) for name in "ab"]
+    last = leaf("last", run_if="{{ true }}")
+    dag = b.control(Dag, "dag", tasks=[*tasks, last], depends_on={TaskId("last"): ("a", "b")})
+    drive = Drive(b.plan(dag, leaf("next")), work=answers_itself, reload=reload).start()
+    for name, at in (("dag/a", LATE), ("dag/b", EARLY)):
+        drive.now = at
+        drive.finish(name)
+    assert drive.state_is(S.SUCCESS)
+    ended = drive.run("dag/a").histories[-1].at
+    assert ended == LATE
+    assert drive.run("dag/b").histories[-1].at < LATE
+    assert [drive.run(name).histories[0].at for name in ("dag/last", "next")] == [LATE, LATE]
+    assert drive.run("dag").histories[-1].at == drive.execution.histories[-1].at == LATE
+
+
+def test_what_follows_on_a_restart_is_not_earlier_than_what_was_kept() -> None:
+    b = Build()
+    bad = leaf("bad", inline=False)
+    sequence = b.control(Sequence, "s", tasks=[leaf("a", inline=False), bad, leaf("c")])
+    drive = Drive(b.plan(sequence), work=answers_itself).start()
+    drive.now = LATE
+    drive.finish("s/a")
+    drive.finish("s/bad", S.FAILED)
+    rows = tuple(drive.rows.values())
+    edited = restart(drive.plan, drive.execution, rows, at=EARLY)
+    drive.execution = edited.execution
+    drive.rows |= {run.id: run for run in edited.saved}
+    drive.now = EARLY
+    drive.send(e.Restarted(at=EARLY))
+    drive.finish("s/bad")
+    assert drive.run("s/c").histories[0].at == LATE
     assert [found for found in dates(drive) if found != sorted(found)] == []
 
 

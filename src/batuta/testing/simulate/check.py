@@ -52,6 +52,7 @@ from batuta.model.ids import TaskRunId
 from batuta.model.state import State
 from batuta.testing.simulate.debts import Debts
 from batuta.testing.simulate.oracle import ends_by_itself, wrong_end
+from batuta.testing.simulate.times import wrong_times
 from batuta.testing.simulate.transitions import wrong_execution, wrong_run
 
 _ASKED = (Resumed, BreakpointResumed, StatusForced)
@@ -201,6 +202,8 @@ class Rows:
 
     def _keep(self, result: Step, event: AnyEvent) -> None:
         self._check_course(result.execution, event)
+        saved = [change.task_run for change in result.changes if isinstance(change, RunSaved)]
+        _none_of(wrong_times(self.plan, tuple(self.runs.values()), saved))
         self.execution = result.execution
         for change in result.changes:
             match change:

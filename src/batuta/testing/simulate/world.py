@@ -25,6 +25,8 @@ from batuta.testing.simulate.outside import Outside
 _MOST_EVENTS = 4_000
 _MARKER = 10**9
 """Marks have dice of their own, so that a seed is the same world without them."""
+_SKEW = 2 * _MARKER
+"""So have clocks that differ."""
 
 
 class World:
@@ -41,6 +43,9 @@ class World:
         self.happened: list[Happening] = []
         self.start = self.rows.execution
         self.outside = Outside(self.plan, self.dice, self.now)
+        self._skew = Dice(seed + _SKEW)
+        self._skewed = self._skew.chance(40)
+        """Whether the clocks of those who tell differ."""
         self._restarts = 2
         self._unrest = self.dice.pick((0, 2, 5, 20))
         self._helped = 0
@@ -106,7 +111,8 @@ class World:
         self._advance(due)
         if self.dice.chance(10):
             self.outside.post(event, 5 * SECOND)
-        self._take(msgspec.structs.replace(event, at=self.now))
+        behind = self._skew.below(5 * SECOND) if self._skewed and self._skew.chance(50) else 0
+        self._take(msgspec.structs.replace(event, at=Instant(self.now - behind)))
         if isinstance(event, e.ChildStarted):
             self.outside.begin_child(event)
         return True
