@@ -256,21 +256,24 @@ async def view_of(services: Services, row: ExecutionRow) -> ExecutionView:
     return ExecutionView(
         row=row,
         runs=runs,
-        outputs={output.task_run_id: await _data(services, row, output) for output in outputs},
+        outputs={
+            output.task_run_id: _without_nulls(output.data)
+            if output.data is not None
+            else await _data(services, row, output)
+            for output in outputs
+        },
     )
 
 
 async def _data(services: Services, row: ExecutionRow, output: OutputRow) -> msgspec.Raw:
     """Long outputs are files; the API always expands them (03 §6.6)."""
-    if output.data is not None:
-        return _without_nulls(output.data)
-    if output.uri is not None:
-        try:
-            data = await services.storage.read(row.execution.flow.tenant, output.uri)
-        except FileNotFoundError:
-            return msgspec.Raw(b"null")
-        return _without_nulls(data)
-    return msgspec.Raw(b"{}")
+    if output.uri is None:
+        return msgspec.Raw(b"{}")
+    try:
+        data = await services.storage.read(row.execution.flow.tenant, output.uri)
+    except FileNotFoundError:
+        return msgspec.Raw(b"null")
+    return _without_nulls(data)
 
 
 def _without_nulls(data: bytes) -> msgspec.Raw:

@@ -1,6 +1,7 @@
 """Answers as bytes."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -13,12 +14,25 @@ if TYPE_CHECKING:
     from batuta.operations.plugins.documents import Document
 
 _BINARY = "application/octet-stream"
+_MANY = 200
+"""Parts of an answer that are put together while others wait; with more of them it is made on a thread."""
 
 
 def json_response(
     body: Any, *, status: int = 200, media_type: str = "application/json"
 ) -> Response:
     return Response(codec.encode(body), status_code=status, media_type=media_type)
+
+
+async def encoded(make: Callable[[], Any], *, parts: int) -> bytes:
+    """JSON of what `make` gives, without keeping others waiting when it has many parts."""
+    if parts <= _MANY:
+        return codec.encode(make())
+    return await asyncio.to_thread(lambda: codec.encode(make()))
+
+
+async def big_response(make: Callable[[], Any], *, parts: int) -> Response:
+    return Response(await encoded(make, parts=parts), media_type="application/json")
 
 
 def empty(status: int = 200) -> Response:

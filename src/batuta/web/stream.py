@@ -11,7 +11,12 @@ KEEP_ALIVE = b": ping\n\n"
 
 
 def sse_event(identifier: str, data: Any) -> bytes:
-    return b"id: %s\ndata: %s\n\n" % (identifier.encode(), codec.encode(data))
+    return sse_line(identifier, codec.encode(data))
+
+
+def sse_line(identifier: str, data: bytes) -> bytes:
+    """`data` is JSON, in one line."""
+    return b"id: %s\ndata: %s\n\n" % (identifier.encode(), data)
 
 
 def event_stream(events: AsyncIterator[bytes]) -> StreamingResponse:

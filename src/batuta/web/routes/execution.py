@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import RedirectResponse, Response
 
 from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
-from batuta.model.instant import to_iso
+from batuta.model.instant import Instant, to_iso
 from batuta.model.label import Label
 from batuta.model.state import State
 from batuta.operations import control, executions, files, repeat, start
@@ -17,10 +17,10 @@ from batuta.store.rows import ExecutionRow
 from batuta.web.filter import EXECUTION_PARAMETERS, read_search
 from batuta.web.form import Given, read_inputs
 from batuta.web.request import Ask, ConversionError
-from batuta.web.respond import download, empty, json_response, page
+from batuta.web.respond import big_response, download, empty, encoded, json_response
 from batuta.web.route import Route
 from batuta.web.routes.execution_bulk import read_parts, to_state
-from batuta.web.stream import KEEP_ALIVE, event_stream, sse_event
+from batuta.web.stream import KEEP_ALIVE, event_stream, sse_event, sse_line
 from batuta.web.wire.execution import execution_wire, stub_wire, with_url
 from batuta.web.wire.input import inputs_wire
 
@@ -48,8 +48,10 @@ async def create(ask: Ask) -> Response:
         view = await executions.wait(ask.caller, ask.services, execution.id)
     else:
         view = executions.ExecutionView(row=ExecutionRow(execution=execution))
-    wire = execution_wire(view, ask.services.clock.now())
-    return json_response(with_url(wire, ask.services.settings))
+    now, settings = ask.services.clock.now(), ask.services.settings
+    return await big_response(
+        lambda: with_url(execution_wire(view, now), settings), parts=len(view.runs)
+    )
 
 
 async def validate_inputs(ask: Ask) -> Response:
@@ -71,13 +73,13 @@ async def read(ask: Ask) -> Response:
 async def search(ask: Ask) -> Response:
     wanted = read_search(ask, EXECUTION_PARAMETERS)
     found = await executions.search(ask.caller, ask.services, wanted)
-    return _page(ask, found)
+    return await _page(ask, found)
 
 
 async def of_flow(ask: Ask) -> Response:
     flow = FlowKey(ask.caller.tenant, ask.required("namespace"), ask.required("flowId"))
     found = await executions.of_flow(ask.caller, ask.services, flow, page=ask.page())
-    return _page(ask, found)
+    return await _page(ask, found)
 
 
 async def latest(ask: Ask) -> Response:
@@ -253,7 +255,7 @@ async def _events(ask: Ask) -> AsyncIterator[bytes]:
                 yield KEEP_ALIVE
                 continue
             name = "end" if is_over(view.row.execution) else "progress"
-            yield sse_event(name, execution_wire(view, ask.services.clock.now()))
+            yield sse_line(name, await _json(view, ask.services.clock.now()))
     except (OperationError, TimeoutError):
         return
 
@@ -284,12 +286,23 @@ async def _replay(ask: Ask, given: start.Wanted | None) -> Response:
 
 async def _answer(ask: Ask, execution_id: ExecutionId) -> Response:
     view = await executions.get(ask.caller, ask.services, execution_id)
-    return json_response(execution_wire(view, ask.services.clock.now()))
+    data = await _json(view, ask.services.clock.now())
+    return Response(data, media_type="application/json")
 
 
-def _page(ask: Ask, found: executions.ExecutionViews) -> Response:
+async def _json(view: executions.ExecutionView, now: Instant) -> bytes:
+    return await encoded(lambda: execution_wire(view, now), parts=len(view.runs))
+
+
+async def _page(ask: Ask, found: executions.ExecutionViews) -> Response:
     now = ask.services.clock.now()
-    return page([execution_wire(view, now) for view in found.views], found.total)
+    return await big_response(
+        lambda: {
+            "results": [execution_wire(view, now) for view in found.views],
+            "total": found.total,
+        },
+        parts=sum(len(view.runs) for view in found.views),
+    )
 
 
 def _id(ask: Ask) -> ExecutionId:
