@@ -6,10 +6,11 @@ from collections.abc import Callable, Hashable, Iterable
 import structlog
 from msgspec.structs import replace
 
-from batuta.engine.events import ChildEnded
+from batuta.engine.events import ChildEnded, SlotGranted
+from batuta.engine.execution import Course, Execution, Phase, Progress, Slot
 from batuta.engine.plan import Leaf, Plan
-from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
-from batuta.model.state import History, State
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId, partition_of
+from batuta.model.state import State, followed
 from batuta.operations.services import Services
 from batuta.server.context.secrets import Cipher
 from batuta.server.executor.draft import Draft
@@ -72,19 +73,23 @@ class Residents:
         """The rows of an execution that cannot go on: its flow is gone or unreadable, or a fault of ours."""
         draft = Draft({})
         row = await self._services.store.executions.get(execution_id, live=True)
-        if row is None or row.execution.state.is_terminal:
+        if row is None:
+            return draft
+        slot = await self._give_back(row.execution, draft)
+        if row.execution.state.is_terminal:
+            if slot is not _course(row.execution).slot:
+                draft.executions.append(_over(row.execution, slot))
             return draft
         now = self._services.clock.now()
         for run in row.execution.runs.values():
-            killed = replace(run, histories=(*run.histories, History(State.KILLED, now)))
+            killed = replace(run, histories=followed(run.histories, State.KILLED, now))
             draft.rows.append(TaskRunRow(execution_id=execution_id, run=killed, items_known=True))
             if run.progress is not None and run.progress.attempt:
                 draft.kills.append((run.id, run.progress.attempt))
         execution = row.execution
-        histories = (*execution.histories, History(State.FAILED, now))
-        ended = replace(execution, histories=histories, holds_slot=False, runs={})
-        draft.executions.append(ended)
-        await self._let_go(row, draft)
+        histories = followed(execution.histories, State.FAILED, now)
+        draft.executions.append(replace(_over(execution, slot), histories=histories))
+        self._tell(row, draft)
         draft.logs.append(
             LogRow(
                 at=now,
@@ -96,21 +101,40 @@ class Residents:
         )
         return draft
 
-    async def _let_go(self, row: ExecutionRow, draft: Draft) -> None:
+    async def _give_back(self, execution: Execution, draft: Draft) -> Slot:
+        """The slot that it has, or was granted and has not taken, or its place in the queue; what it knows of it then.
+
+        What is granted only later finds that it has LEFT.
+        """
+        slot = _course(execution).slot
+        asked = slot in {Slot.REQUESTED, Slot.LEFT}
+        held = execution.holds_slot or (asked and await self._is_granted(execution.id))
+        if not held and slot is not Slot.REQUESTED:
+            return slot
+        latest = await self._services.plans.latest(execution.flow)
+        limits = latest.plan.concurrency if latest is not None else None
+        release = SlotRelease(
+            flow=execution.flow,
+            execution_id=execution.id,
+            limit=limits.limit if limits is not None else None,
+            at=self._services.clock.now(),
+            held=held,
+        )
+        draft.slots.append(release)
+        return Slot.NONE if held else Slot.LEFT
+
+    async def _is_granted(self, execution_id: ExecutionId) -> bool:
+        rows = await self._services.store.queues.inbox({partition_of(execution_id)})
+        return any(
+            row.execution_id == execution_id and isinstance(row.event, SlotGranted) for row in rows
+        )
+
+    def _tell(self, row: ExecutionRow, draft: Draft) -> None:
         """Nobody waits for it, in vain, any more."""
         execution, link = row.execution, row.link
-        now = self._services.clock.now()
-        if execution.holds_slot:
-            latest = await self._services.plans.latest(execution.flow)
-            limits = latest.plan.concurrency if latest is not None else None
-            limit = limits.limit if limits is not None else None
-            release = SlotRelease(
-                flow=execution.flow, execution_id=execution.id, limit=limit, at=now
-            )
-            draft.slots.append(release)
         if link is not None and link.wait:
             told = ChildEnded(
-                at=now,
+                at=self._services.clock.now(),
                 task_run_id=link.task_run_id,
                 execution_id=execution.id,
                 state=State.FAILED,
@@ -234,3 +258,13 @@ class Residents:
                 self._states.clear()
             known = self._states[key] = names_states(plan)
         return known
+
+
+def _course(execution: Execution) -> Course:
+    return (execution.progress or Progress()).course or Course()
+
+
+def _over(execution: Execution, slot: Slot) -> Execution:
+    """Without anything that could still happen to it."""
+    progress = Progress(course=Course(phase=Phase.ENDED, slot=slot))
+    return replace(execution, holds_slot=False, progress=progress, runs={})
