@@ -6,13 +6,13 @@ and then it is decided again. Nothing that happens at the same moment is lost, w
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
 
-from batuta.engine.events import ChildEnded, KillRequested
+from batuta.engine.events import ChildEnded, KillRequested, SlotGranted
 from batuta.engine.execution import Execution
 from batuta.model.ids import ExecutionId, partition_of
 from batuta.model.state import State
@@ -20,7 +20,7 @@ from batuta.operations.caller import Caller
 from batuta.operations.errors import IllegalStateError, NotFoundError
 from batuta.operations.services import Services
 from batuta.store.errors import ChangedError, GoneError
-from batuta.store.rows import ExecutionRow, Mail, SlotRelease, Turn
+from batuta.store.rows import ExecutionRow, InboxRow, Mail, SlotRelease, Turn
 
 TRIES = 20
 """After so many changes between reading and writing the caller is told to come again."""
@@ -118,7 +118,7 @@ async def _farewell(services: Services, row: ExecutionRow) -> Turn:
         execution_id=execution.id,
         limit=limits.limit if limits is not None else None,
         at=at,
-        held=execution.holds_slot,
+        held=execution.holds_slot or await is_granted(services, execution.id),
     )
     told = []
     if link is not None and link.wait:
@@ -187,8 +187,26 @@ async def _is_moving(services: Services, execution_id: ExecutionId) -> bool:
 
 async def _is_ordered(services: Services, execution_id: ExecutionId) -> bool:
     """Whether something waits in its inbox."""
-    waiting = await services.store.queues.inbox({partition_of(execution_id)})
-    return any(each.execution_id == execution_id for each in waiting)
+    async for _ in _inbox(services, execution_id):
+        return True
+    return False
+
+
+async def is_granted(services: Services, execution_id: ExecutionId) -> bool:
+    """Whether it is counted under a concurrency limit and does not know yet."""
+    async for row in _inbox(services, execution_id):
+        if isinstance(row.event, SlotGranted):
+            return True
+    return False
+
+
+async def _inbox(services: Services, execution_id: ExecutionId) -> AsyncIterator[InboxRow]:
+    place, after = {partition_of(execution_id)}, 0
+    while rows := await services.store.queues.inbox(place, after=after):
+        for row in rows:
+            if row.execution_id == execution_id:
+                yield row
+        after = rows[-1].id
 
 
 async def taken(services: Services, before: Execution) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Hashable, Iterable
 import structlog
 from msgspec.structs import replace
 
-from batuta.engine.events import ChildEnded, SlotGranted
+from batuta.engine.events import ChildEnded
 from batuta.engine.execution import Course, Execution, Phase, Progress, Slot
 from batuta.engine.plan import Leaf, Plan
-from batuta.model.ids import ExecutionId, FlowKey, TaskRunId, partition_of
+from batuta.model.ids import ExecutionId, FlowKey, TaskRunId
 from batuta.model.state import State, followed
+from batuta.operations.order import is_granted
 from batuta.operations.services import Services
 from batuta.server.context.secrets import Cipher
 from batuta.server.executor.draft import Draft
@@ -108,7 +109,7 @@ class Residents:
         """
         slot = _course(execution).slot
         asked = slot in {Slot.REQUESTED, Slot.LEFT}
-        held = execution.holds_slot or (asked and await self._is_granted(execution.id))
+        held = execution.holds_slot or (asked and await is_granted(self._services, execution.id))
         if not held and slot is not Slot.REQUESTED:
             return slot
         latest = await self._services.plans.latest(execution.flow)
@@ -122,12 +123,6 @@ class Residents:
         )
         draft.slots.append(release)
         return Slot.NONE if held else Slot.LEFT
-
-    async def _is_granted(self, execution_id: ExecutionId) -> bool:
-        rows = await self._services.store.queues.inbox({partition_of(execution_id)})
-        return any(
-            row.execution_id == execution_id and isinstance(row.event, SlotGranted) for row in rows
-        )
 
     def _tell(self, row: ExecutionRow, draft: Draft) -> None:
         """Nobody waits for it, in vain, any more."""

@@ -307,6 +307,25 @@ async def test_without_an_executor_a_deletion_settles_what_others_wait_for(
     await asyncio.wait_for(quiet(system), 8)
 
 
+async def test_without_an_executor_a_deletion_gives_back_a_slot_that_was_granted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order, "KILL_SECONDS", 0.0)
+    installation = Installation(tmp_path)
+    services = installation.services
+    key = await installation.save(LIMITED)
+    installation.run()
+    first = await installation.start(key)
+    await installation.until(first, lambda e: e.state is S.PAUSED)
+    second = await installation.start(key)
+    await installation.until(second, lambda e: e.state is S.QUEUED)
+    await installation.crash()
+    for execution_id in (first, second):  # the first one's slot is granted to the second
+        assert await services.store.queues.slots(key) == 1
+        await delete(SOMEBODY, services, execution_id)
+    assert await services.store.queues.slots(key) == 0
+
+
 @pytest.mark.parametrize("how", ["kill", "resume", "mark", "delete"])
 async def test_an_execution_whose_revision_is_gone_can_be_ended(tmp_path: Path, how: str) -> None:
     installation = Installation(tmp_path)
