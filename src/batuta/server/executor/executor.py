@@ -164,6 +164,7 @@ class Executor:
         draft = Draft(self._leases.epochs)
         try:
             await self._take_timers(events, parts)
+            self._mover.crowd.note(events, now=self._services.clock.now())
             for execution_id, batch in events.items():
                 move = await self._begin(execution_id, batch, parts)
                 if move is not None:

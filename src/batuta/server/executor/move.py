@@ -72,6 +72,7 @@ from batuta.server.executor.patient import PatientRendering
 from batuta.server.executor.rendering import Rendering, Replies
 from batuta.server.executor.residents import Residents
 from batuta.server.executor.tags import Tags
+from batuta.server.executor.turn.share import Crowd, Share
 from batuta.server.listening import Ear
 from batuta.server.lock import released_row
 from batuta.server.worker.render import JobRenderer
@@ -88,24 +89,6 @@ log = structlog.get_logger()
 
 RENEW_TIMER = "renew"
 """The executor's own: an execution that was given up is created anew (01 §5.3)."""
-EVENTS_AT_ONCE = 32
-"""One execution's share of a turn; what follows goes through its inbox, so that commits stay small."""
-
-
-class Share:
-    """What one execution, with the iterations of its Loops, may still do in this turn."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self) -> None:
-        self._left = EVENTS_AT_ONCE
-
-    def __bool__(self) -> bool:
-        return self._left > 0
-
-    def take(self) -> bool:
-        self._left -= 1
-        return self._left >= 0
 
 
 class Move:
@@ -126,7 +109,7 @@ class Move:
         self.spent = 0
         """Events and orders so far."""
         self._mover = mover
-        self._share = share or Share()
+        self._share = share or mover.crowd.share(now=mover.now())
         self._events = deque(events)
         self._commands: deque[AnyCommand] = deque()
         self._answers: list[AnyEvent] = []
@@ -217,6 +200,7 @@ class Mover:
         self._inline = inline
         self._children = children
         self._residents = residents
+        self.crowd = Crowd()
         self.iterations = Iterations(services)
         self.replies = Replies(rendering, self.iterations, now=services.clock.now)
         self._tags = Tags(services.settings.worker_groups)

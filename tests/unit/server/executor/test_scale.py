@@ -8,9 +8,10 @@ import pytest
 
 from batuta.model.state import State
 from batuta.server.executor.live import MOST_OUTPUTS
-from batuta.server.executor.move import EVENTS_AT_ONCE, Move
+from batuta.server.executor.move import Move
 from batuta.server.executor.rendering import Rendering
 from batuta.server.executor.turn.long import PIECE
+from batuta.server.executor.turn.share import ALONE
 from batuta.store.memory import MemoryStore
 from batuta.store.rows import Turn
 from tests.unit.server.installation import Installation
@@ -113,7 +114,7 @@ def test_an_item_writes_and_renders_the_same_however_many_there_are(
     assert many.renderings / MANY == pytest.approx(few.renderings / FEW, rel=0.1)
     assert many.mail / MANY <= 2.1
     if limit:
-        assert many.widest <= 5 * EVENTS_AT_ONCE
+        assert many.widest <= 5 * ALONE
 
 
 def test_outputs_of_ended_items_leave_memory(tmp_path: Path) -> None:
