@@ -10,7 +10,7 @@ from typing import Any
 
 from batuta.engine.execution import Branch, Progress, TaskRun
 from batuta.engine.rollup import STOPPING, forgiven, worse
-from batuta.engine.turn import Scope, Turn, begun, closed
+from batuta.engine.turn import Scope, Turn, begun, closed, reach
 from batuta.model.ids import TaskId
 from batuta.model.state import State
 
@@ -115,7 +115,7 @@ def child_ended(turn: Turn, scope: Scope, child: TaskRun, *, flowing: Flowing) -
     """Count a child that ended by now. Whether the scope advances or settles is decided by the caller."""
     node = _node(turn, scope)
     progress = turn.progress(scope)
-    turn.reach(progress.latest)
+    reach(turn, progress.latest)
     live, latest = progress.live - 1, turn.at
     if _is_side(node, progress, child):
         turn.note(scope, live=live, latest=latest, side=progress.side - 1)

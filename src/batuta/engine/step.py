@@ -49,7 +49,7 @@ from batuta.engine.kind import Kind
 from batuta.engine.nodes import kind_of, leaf
 from batuta.engine.plan import AnyNode, Plan
 from batuta.engine.rollup import forgiven
-from batuta.engine.turn import Scope, Turn
+from batuta.engine.turn import Scope, Turn, follow, reach
 from batuta.engine.values import is_template, is_truthy
 from batuta.model.ids import TaskRunId
 from batuta.model.state import State
@@ -61,7 +61,7 @@ Place = tuple[Kind, AnyNode, TaskRun]
 def step(plan: Plan, execution: Execution, event: AnyEvent) -> Step:
     """What an event makes of an execution. Answers to `Render` and `RequestSlot` arrive as further events."""
     turn = Turn(plan, execution, event.at)
-    turn.follow(None)
+    follow(turn, None)
     _take_in(turn, event)
     _work(turn)
     return turn.result(execution)
@@ -172,7 +172,7 @@ def _find(turn: Turn, run_id: str) -> Place | None:
     place = None if run is None else kind_of(turn, run)
     if run is None or place is None:
         return None
-    turn.follow(run)
+    follow(turn, run)
     return (*place, run)
 
 
@@ -272,7 +272,7 @@ def _advance(turn: Turn, scope: Scope) -> None:
     state = turn.course.ending
     flowing = course.FLOW
     if scope is not None:
-        turn.follow(scope)
+        follow(turn, scope)
         place = kind_of(turn, scope)
         if place is not None and place[0].flowing is None:
             place[0].advanced(turn, place[1], scope)
@@ -304,7 +304,7 @@ def _settle(turn: Turn, scope: Scope, last: State) -> None:
 
 
 def _ended(turn: Turn, run: TaskRun) -> None:
-    turn.reach(run.histories[-1].at)
+    reach(turn, run.histories[-1].at)
     scope: Scope = None
     flowing = course.FLOW
     if run.parent_id is not None:

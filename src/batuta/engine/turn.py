@@ -79,17 +79,6 @@ class Turn:
         self._removed: list[RunsRemoved] = []
         self._rest: list[Change] = []
 
-    def reach(self, at: Instant) -> None:
-        """What happens from here on is not earlier than this. Clocks of several machines differ, results wait."""
-        self.at = max(self.at, at)
-
-    def follow(self, scope: Scope) -> None:
-        """What happens from here on is not earlier than what a task run, or the flow, and its children have seen."""
-        seen = self.execution if scope is None else self.runs.get(scope.id, scope)
-        self.reach(seen.histories[-1].at)
-        if seen.progress is not None:
-            self.reach(seen.progress.latest)
-
     # -- the execution as a whole -------------------------------------------------------------------------
 
     @property
@@ -232,6 +221,19 @@ class Turn:
         if not self._drafted:
             self.runs, self._drafted = self.runs.draft(), True
         return self.runs
+
+
+def reach(turn: Turn, at: Instant) -> None:
+    """What happens from here on is not earlier than this. Clocks of several machines differ, results wait."""
+    turn.at = max(turn.at, at)
+
+
+def follow(turn: Turn, scope: Scope) -> None:
+    """What happens from here on is not earlier than what a task run, or the flow, and its children have seen."""
+    seen = turn.execution if scope is None else turn.runs.get(scope.id, scope)
+    reach(turn, seen.histories[-1].at)
+    if seen.progress is not None:
+        reach(turn, seen.progress.latest)
 
 
 def _in_order(commands: Iterable[AnyCommand]) -> tuple[list[RunTask], list[AnyCommand]]:
