@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 Write = Callable[[Transaction], Result]
 
 MAX_BATCH = 256
-CHECKPOINT_IDLE = 2_000
+CHECKPOINT_IDLE = 500
 CHECKPOINT_BUSY = 40_000
 """Rows changed after which a checkpoint is made beside the writing, or even instead of it."""
 
