@@ -7,7 +7,7 @@ from batuta.store.contract import Store
 
 SMALL = 16
 """Events and orders of one execution that are dealt with at once; with more of them its turn is a long one."""
-PIECE = 8
+PIECE = 4
 """Events and orders of a long turn between which everybody else may go first."""
 WAYS = 3
 """Commits of others that a long turn waits for at most before its next piece."""

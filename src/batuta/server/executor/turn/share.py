@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from batuta.model.ids import ExecutionId
 from batuta.model.instant import SECOND, Instant
 
-BESIDE = 16
+BESIDE = 10
 """Events of one execution in a turn beside others: commits stay small, and nobody waits long for one."""
 ALONE = 64
 """Events of an execution in a turn when no other has moved lately: fewer commits, and still short ones."""
