@@ -9,7 +9,7 @@ from batuta.store.rows import InboxRow, LogRow, MetricRow
 
 AT_ONCE = 256
 """Events taken into one turn."""
-SHARE = 16
+SHARE = 8
 """Those of one execution: what is more has to wait for its next turn, and nobody else does."""
 MAX_DELETED = 1_000
 MAX_STRANDED = 1_000
