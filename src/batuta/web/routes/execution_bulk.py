@@ -1,6 +1,6 @@
 """`/executions`: orders to many at once, by ids or by query (03 §3.8, §8)."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from starlette.responses import Response
@@ -9,6 +9,8 @@ from batuta.model.ids import ExecutionId
 from batuta.model.label import Label
 from batuta.model.state import State
 from batuta.operations import bulk, control, executions
+from batuta.operations.caller import Caller
+from batuta.operations.services import Services
 from batuta.web.filter import EXECUTION_PARAMETERS, read_conditions
 from batuta.web.request import Ask, ConversionError
 from batuta.web.respond import json_response
@@ -22,52 +24,27 @@ class NewLabels(msgspec.Struct, frozen=True, rename="camel"):
     execution_labels: list[Label]
 
 
-async def kill_by_ids(ask: Ask) -> Response:
-    return _count(await control.kill_many(ask.caller, ask.services, await _ids(ask)))
+Act = Callable[[Ask, Ids], Awaitable[int]]
 
 
-async def kill_by_query(ask: Ask) -> Response:
-    return _count(await control.kill_many(ask.caller, ask.services, await _chosen(ask)))
+async def replay(ask: Ask, ids: Ids) -> int:
+    latest = ask.flag("latestRevision", default=False)
+    return await bulk.replay(ask.caller, ask.services, ids, latest_revision=latest)
 
 
-async def pause_by_ids(ask: Ask) -> Response:
-    return _count(await control.pause_many(ask.caller, ask.services, await _ids(ask)))
+async def change_status(ask: Ask, ids: Ids) -> int:
+    status = to_state("newStatus", ask.required("newStatus"))
+    return await bulk.change_status(ask.caller, ask.services, ids, status=status)
 
 
-async def pause_by_query(ask: Ask) -> Response:
-    return _count(await control.pause_many(ask.caller, ask.services, await _chosen(ask)))
-
-
-async def resume_by_ids(ask: Ask) -> Response:
-    return _count(await control.resume_many(ask.caller, ask.services, await _ids(ask)))
-
-
-async def resume_by_query(ask: Ask) -> Response:
-    return _count(await control.resume_many(ask.caller, ask.services, await _chosen(ask)))
-
-
-async def restart_by_ids(ask: Ask) -> Response:
-    return _count(await bulk.restart(ask.caller, ask.services, await _ids(ask)))
-
-
-async def restart_by_query(ask: Ask) -> Response:
-    return _count(await bulk.restart(ask.caller, ask.services, await _chosen(ask)))
-
-
-async def replay_by_ids(ask: Ask) -> Response:
-    return await _replay(ask, await _ids(ask))
-
-
-async def replay_by_query(ask: Ask) -> Response:
-    return await _replay(ask, await _chosen(ask))
-
-
-async def change_status_by_ids(ask: Ask) -> Response:
-    return await _change_status(ask, await _ids(ask))
-
-
-async def change_status_by_query(ask: Ask) -> Response:
-    return await _change_status(ask, await _chosen(ask))
+async def delete(ask: Ask, ids: Ids) -> int:
+    return await bulk.delete(
+        ask.caller,
+        ask.services,
+        ids,
+        parts=read_parts(ask),
+        include_running=ask.flag("includeNonTerminated", default=False),
+    )
 
 
 async def unqueue_by_ids(ask: Ask) -> Response:
@@ -84,14 +61,6 @@ async def unqueue_by_query(ask: Ask) -> Response:
     return _count(await bulk.unqueue(ask.caller, ask.services, ids, state=state))
 
 
-async def force_run_by_ids(ask: Ask) -> Response:
-    return _count(await bulk.force_run(ask.caller, ask.services, await _ids(ask)))
-
-
-async def force_run_by_query(ask: Ask) -> Response:
-    return _count(await bulk.force_run(ask.caller, ask.services, await _chosen(ask)))
-
-
 async def set_labels_by_ids(ask: Ask) -> Response:
     wanted = await ask.json(NewLabels)
     return await _add_labels(ask, wanted.executions_id, wanted.execution_labels)
@@ -101,35 +70,40 @@ async def set_labels_by_query(ask: Ask) -> Response:
     return await _add_labels(ask, await _chosen(ask), await ask.json(list[Label]))
 
 
-async def delete_by_ids(ask: Ask) -> Response:
-    return await _delete(ask, await _ids(ask))
+def _both(method: str, path: str, act: Act) -> tuple[Route, Route]:
+    """One order by ids and by query."""
+
+    async def by_ids(ask: Ask) -> Response:
+        return _count(await act(ask, await _ids(ask)))
+
+    async def by_query(ask: Ask) -> Response:
+        return _count(await act(ask, await _chosen(ask)))
+
+    return Route(method, f"{path}/by-ids", by_ids), Route(method, f"{path}/by-query", by_query)
 
 
-async def delete_by_query(ask: Ask) -> Response:
-    return await _delete(ask, await _chosen(ask))
+def _plain(order: Callable[[Caller, Services, Ids], Awaitable[int]]) -> Act:
+    """An order that takes nothing else from the request."""
+
+    async def act(ask: Ask, ids: Ids) -> int:
+        return await order(ask.caller, ask.services, ids)
+
+    return act
 
 
 ROUTES = (
-    Route("DELETE", "/executions/kill/by-ids", kill_by_ids),
-    Route("DELETE", "/executions/kill/by-query", kill_by_query),
-    Route("POST", "/executions/pause/by-ids", pause_by_ids),
-    Route("POST", "/executions/pause/by-query", pause_by_query),
-    Route("POST", "/executions/resume/by-ids", resume_by_ids),
-    Route("POST", "/executions/resume/by-query", resume_by_query),
-    Route("POST", "/executions/restart/by-ids", restart_by_ids),
-    Route("POST", "/executions/restart/by-query", restart_by_query),
-    Route("POST", "/executions/replay/by-ids", replay_by_ids),
-    Route("POST", "/executions/replay/by-query", replay_by_query),
-    Route("POST", "/executions/change-status/by-ids", change_status_by_ids),
-    Route("POST", "/executions/change-status/by-query", change_status_by_query),
+    *_both("DELETE", "/executions/kill", _plain(control.kill_many)),
+    *_both("POST", "/executions/pause", _plain(control.pause_many)),
+    *_both("POST", "/executions/resume", _plain(control.resume_many)),
+    *_both("POST", "/executions/restart", _plain(bulk.restart)),
+    *_both("POST", "/executions/replay", replay),
+    *_both("POST", "/executions/change-status", change_status),
     Route("POST", "/executions/unqueue/by-ids", unqueue_by_ids),
     Route("POST", "/executions/unqueue/by-query", unqueue_by_query),
-    Route("POST", "/executions/force-run/by-ids", force_run_by_ids),
-    Route("POST", "/executions/force-run/by-query", force_run_by_query),
+    *_both("POST", "/executions/force-run", _plain(bulk.force_run)),
     Route("POST", "/executions/labels/by-ids", set_labels_by_ids),
     Route("POST", "/executions/labels/by-query", set_labels_by_query),
-    Route("DELETE", "/executions/by-ids", delete_by_ids),
-    Route("DELETE", "/executions/by-query", delete_by_query),
+    *_both("DELETE", "/executions", delete),
 )
 
 
@@ -159,29 +133,8 @@ async def _chosen(ask: Ask) -> Ids:
     return await executions.ids_of_query(ask.caller, ask.services, conditions)
 
 
-async def _replay(ask: Ask, ids: Ids) -> Response:
-    latest = ask.flag("latestRevision", default=False)
-    return _count(await bulk.replay(ask.caller, ask.services, ids, latest_revision=latest))
-
-
-async def _change_status(ask: Ask, ids: Ids) -> Response:
-    status = to_state("newStatus", ask.required("newStatus"))
-    return _count(await bulk.change_status(ask.caller, ask.services, ids, status=status))
-
-
 async def _add_labels(ask: Ask, ids: Ids, labels: Sequence[Label]) -> Response:
     return _count(await bulk.add_labels(ask.caller, ask.services, ids, labels=labels))
-
-
-async def _delete(ask: Ask, ids: Ids) -> Response:
-    count = await bulk.delete(
-        ask.caller,
-        ask.services,
-        ids,
-        parts=read_parts(ask),
-        include_running=ask.flag("includeNonTerminated", default=False),
-    )
-    return _count(count)
 
 
 def _count(count: int) -> Response:
