@@ -5,12 +5,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from batuta.engine.events import AnyEvent
 from batuta.model.ids import ExecutionId, TaskRunId, partition_of
+from batuta.server.executor.turn.share import BESIDE
 from batuta.store.rows import InboxRow, LogRow, MetricRow
 
 AT_ONCE = 256
 """Events taken into one turn."""
-SHARE = 8
-"""Those of one execution: what is more has to wait for its next turn, and nobody else does."""
 MAX_DELETED = 1_000
 MAX_STRANDED = 1_000
 """Results of attempts whose executions are no longer ours that are kept."""
@@ -85,7 +84,7 @@ class Waiting:
         return execution_id in self._deleted
 
     def take(self, owned: Collection[int]) -> Mapping[ExecutionId, Sequence[Item]]:
-        """What one turn takes in; an execution that has an event among it is busy until it is released."""
+        """What one turn takes in, of each execution no more than its share; an execution that has an event among it is busy until it is released."""
         taken: dict[ExecutionId, list[Item]] = {}
         left = AT_ONCE
         again: list[ExecutionId] = []
@@ -96,7 +95,7 @@ class Waiting:
                 del self._items[execution_id]
                 self._give_up(items)
                 continue
-            share = [items.popleft() for _ in range(min(len(items), left, SHARE))]
+            share = [items.popleft() for _ in range(min(len(items), left, BESIDE))]
             taken[execution_id] = share
             left -= len(share)
             if any(item.event is not None for item in share):

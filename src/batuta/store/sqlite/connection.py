@@ -75,7 +75,7 @@ def connect(path: Path, *, writes: bool) -> sqlite3.Connection:
                 location=str(path),
             )
         connection.execute("PRAGMA synchronous = FULL")
-        # The writer makes checkpoints itself, between commits.
+        # Checkpoints are made beside the writing: see `checkpoint`.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         connection.execute("PRAGMA cache_size = -8000")
